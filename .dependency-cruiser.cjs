@@ -1,0 +1,57 @@
+/** Imports run contracts <- platform <- projections <- services <- gateway <- main. */
+const layers = ['contracts', 'platform', 'projections', 'services', 'gateway']
+const above = (layer) =>
+  [...layers.slice(layers.indexOf(layer) + 1), 'main\\.ts$', 'test', 'scripts', 'bench'].join('|')
+
+/** Each client of an outside system is imported, as a value, in one place. */
+const clients = {
+  pg: '^platform/postgres\\.ts$',
+  knex: '^platform/postgres\\.ts$',
+  undici: '^services/runner/case/send\\.ts$',
+  pyodide: '^services/runner/sandbox/',
+  pino: '^platform/logger\\.ts$',
+  koa: '^gateway/app\\.ts$',
+}
+
+module.exports = {
+  forbidden: [
+    ...layers.map((layer) => ({
+      name: `${layer}-imports-upwards`,
+      severity: 'error',
+      comment: `${layer}/ must not know what is built on it`,
+      from: { path: `^${layer}/`, pathNot: '\\.test\\.ts$' },
+      to: { path: `^(${above(layer)})` },
+    })),
+    ...Object.entries(clients).map(([name, place]) => ({
+      name: `${name}-in-one-place`,
+      severity: 'error',
+      comment: `${name} is imported as a value only in ${place}`,
+      from: { pathNot: [place, '^(test|bench|scripts)/', '\\.test\\.ts$'] },
+      to: { path: `^node_modules/${name}/`, dependencyTypesNot: ['type-only'] },
+    })),
+    {
+      name: 'gateway-and-services-use-queries-alone',
+      severity: 'error',
+      comment: "of a projection, services and gateway use its queries; engine and tables are the projector's",
+      from: { path: '^(services|gateway)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^projections/(engine|rows)' },
+    },
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unknown-modules', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-development-dependencies',
+      severity: 'error',
+      comment: 'what runs in production is a dependency',
+      from: { path: `^(${layers.join('|')}|main\\.ts)`, pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(node_modules/\\.|\\.data|\\.cache)' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+}

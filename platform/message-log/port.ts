@@ -1,0 +1,32 @@
+/** A message asks for work. `key` orders: messages of one key are handled one after the other. */
+export type Message = Readonly<{ key: string; value: string; headers?: Readonly<Record<string, string>> }>
+
+/** What a handler does with what it cannot handle: `park` puts it aside on the topic's `.dead` with the reason. */
+export type Handled = 'done' | { park: string }
+
+export type Subscription = Readonly<{
+  topic: string
+  /** Consumers of one group share the messages of a topic. */
+  group: string
+  /** Where a group that has never consumed begins. */
+  from: 'start' | 'end'
+}>
+
+/**
+ * Carries requests for work, at least once. Every adapter passes `test/contract/message-log.ts`.
+ */
+export interface MessageLog {
+  /** True when messages outlive the process; else what was under way is dispatched again at start. */
+  readonly durable: boolean
+  /** Resolves when the log has accepted all messages. */
+  publish(topic: string, messages: readonly Message[]): Promise<void>
+  /**
+   * Calls `handler` for each message, those of one key in order, until `signal` is aborted and the handlers under way are done.
+   * A handler that throws gets the message again, with growing pauses; other keys go on.
+   */
+  consume(
+    subscription: Subscription,
+    handler: (message: Message) => Promise<Handled>,
+    signal: AbortSignal,
+  ): Promise<void>
+}
