@@ -1,5 +1,9 @@
 /** What SQL runs on: the pool, one connection, one transaction. Rows are objects; bigint and numeric columns arrive as text, json as text. */
 export interface Sql {
+  /**
+   * With `values` (empty ones too) the statement is prepared once for each connection. Without them `text` may hold several
+   * statements. Throws the server's error (`sqlState` tells which) or `DatabaseUnavailable`.
+   */
   query<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>
 }
 
@@ -19,4 +23,24 @@ export interface Database extends Sql {
   /** Calls `wake` at each NOTIFY on `channel` and after each reconnection (what was sent meanwhile is lost); answers how to stop. */
   listen(channel: string, wake: () => void): Promise<() => Promise<void>>
   close(): Promise<void>
+}
+
+/** The server cannot be reached, or was lost while it worked: whether a statement took effect is then unknown. */
+export class DatabaseUnavailable extends Error {
+  constructor(where: string, cause: unknown) {
+    super(`Postgres at ${where} is not available: ${reason(cause)}`, { cause })
+    this.name = 'DatabaseUnavailable'
+  }
+}
+
+/** The five characters with which the server names an error (`23505`, a row that must be unique), or undefined for any other error. */
+export function sqlState(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
+
+// A name with several addresses fails with an AggregateError, whose own message is empty.
+function reason(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.errors.length > 0) return cause.errors.map(reason).join('; ')
+  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,0 +1,6 @@
+import { setTimeout } from 'node:timers/promises'
+
+/** Resolves after `milliseconds`, or at once when `signal` is aborted. It alone keeps no process alive. */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(milliseconds, undefined, { signal, ref: false }).catch(() => {})
+}
