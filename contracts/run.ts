@@ -1,0 +1,71 @@
+import type { LongText } from './blob.ts'
+import type { CaseFields } from './case.ts'
+import type { Event, StreamId } from './core.ts'
+
+/** A stream as it stood when the run was asked for. */
+export type Pin = Readonly<{ stream: StreamId; revision: number }>
+
+/** One case of a run: a saved one by reference, or an unsaved one as it was sent. */
+export type RunCase = Readonly<{ title: string }> &
+  (
+    | Readonly<{ id: number; case: Pin; interface: Pin }>
+    | Readonly<{ unsaved: CaseFields; target: Readonly<{ url: string; method: string; name: string }> }>
+  )
+
+/** Cases that run in order and share their temporary variables. */
+export type Flow = Readonly<{ name: string; cases: readonly RunCase[] }>
+
+/** The verdict of a case (seed 000 接口测试模块 2.6 `state`). */
+export type Verdict = '成功' | '失败' | '错误'
+
+/** The verdict of a run: `error` if any case is 错误, else `fail` if any is 失败. */
+export type RunState = 'success' | 'fail' | 'error' | 'cancelled'
+
+export type Counts = Readonly<{ all: number; success: number; fail: number; error: number }>
+
+/** The documented result of one case, in the documented order of keys; from `url` to `requests_body` absent when nothing was sent. */
+export type CaseResult = Readonly<{
+  name: string
+  log_data: readonly (readonly [level: string, text: LongText])[]
+  url?: LongText
+  method?: string
+  status_cede?: number
+  response_header?: Readonly<Record<string, string>>
+  requests_header?: Readonly<Record<string, string>>
+  response_body?: LongText
+  requests_body?: LongText
+  state: Verdict
+  run_time: string
+  assertions: readonly Readonly<{ method: string; expected: LongText; actual: LongText; passed: boolean }>[]
+  started_at: string
+  /** The saved case's id. */
+  id?: number
+  /** Present when an earlier attempt at this run died. */
+  attempt?: number
+}>
+
+export type RunEvent =
+  | Event<
+      'RunRequested',
+      {
+        id: number
+        kind: 'case'
+        /** Debug runs read and write the environment's `debug_global_variable`. */
+        debug: boolean
+        name: string
+        project: number
+        environment: Pin & Readonly<{ id: number; name: string }>
+        tester: string
+        flows: readonly Flow[]
+      }
+    >
+  | Event<'RunClaimed', { attempt: number; worker: string }>
+  | Event<'CaseFinished', { attempt: number; flow: number; index: number; result: CaseResult }>
+  | Event<'RunFinished', Counts & { attempt: number; state: RunState; reason?: string }>
+
+export type RunEventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
+
+export const runStream = (id: number): StreamId => `run-${id}`
+
+/** The status of a run's record (seed 000 六.2.1). */
+export type RecordStatus = '未执行' | '执行中' | '执行完毕'

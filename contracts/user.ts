@@ -1,0 +1,24 @@
+import { v5 as uuidv5 } from 'uuid'
+import type { Event, StreamId } from './core.ts'
+
+/** admin: everything; tester: all but other users; viewer: reads, secrets masked. */
+export const ROLES = ['admin', 'tester', 'viewer'] as const
+export type Role = (typeof ROLES)[number]
+
+/** A user's own stream, named by the lower-cased user name: that is what makes names unique. */
+export type UserEvent =
+  | Event<'UserCreated', { id: number; username: string; password_hash: string }>
+  | Event<'PasswordChanged', { password_hash: string }>
+
+/** All roles and active flags in one stream, so that two admins cannot remove each other. */
+export type TeamEvent =
+  | Event<'MemberAdded', { id: number; username: string; role: Role }>
+  | Event<'MemberChanged', { id: number; role?: Role; active?: boolean }>
+
+const USER_NAMES = '6b1c2f0e-5c62-4d0a-9a56-6f1f6d8f7c11'
+
+export const userStream = (username: string): StreamId => `user-${uuidv5(username.toLowerCase(), USER_NAMES)}`
+export const TEAM_STREAM: StreamId = 'team'
+
+/** Passwords have 6 to 128 characters. */
+export const PASSWORD_LENGTH = { min: 6, max: 128 } as const

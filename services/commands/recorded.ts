@@ -1,0 +1,11 @@
+import type { Event, Recorded } from '../../contracts/core.ts'
+
+/** When an event was recorded; empty for one that has only been decided, as specifications of deciders fold them. */
+export function recordedAt(event: Event | Recorded): string {
+  return 'at' in event ? event.at : ''
+}
+
+/** The revision that an event was recorded at; 0 for one that has only been decided. */
+export function recordedRevision(event: Event | Recorded): number {
+  return 'revision' in event ? Number(event.revision) : 0
+}
