@@ -1,0 +1,206 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isArray, isObject, JsonSyntaxError, parseJson, parseMembers, stringifyJson } from '../../contracts/json.ts'
+import type { Json, JsonNumber, JsonText } from '../../contracts/json.ts'
+import { Refusal } from './dialects.ts'
+
+/** Bytes that a body may have (seed 000 names no limit; files come in their own form). */
+export const MAX_BODY_BYTES = 10 * 1024 * 1024
+
+/** What is read and thrown away of a body that was refused, before the connection is cut. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+
+/** An object or an array as it was sent: its value, and the very text. */
+export class KeptJson<J extends Json = Json> {
+  readonly value: J
+  readonly text: JsonText
+  constructor(value: J, text: JsonText) {
+    this.value = value
+    this.text = text
+  }
+}
+
+/** A value of a form or of a query: text that may stand for a number, a flag or JSON. */
+export class FormText {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** What a field may be before its schema has looked at it. Numbers keep their text. */
+export type Wire = null | boolean | string | JsonNumber | KeptJson | FormText
+
+/** A request's fields by name. Without a prototype, so that a field named `__proto__` is a field. */
+export type Fields = Record<string, Wire>
+
+export type BodyShape = 'object' | 'array'
+
+/** Reads the body. A client that asked whether it may send (`Expect: 100-continue`) is told so only now. Throws `Refusal`. */
+export function readBody(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > MAX_BODY_BYTES) return Promise.reject(tooLarge(request))
+  if (awaitsContinue(request)) response.writeContinue()
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const take = (chunk: Buffer): void => {
+      size += chunk.length
+      if (size <= MAX_BODY_BYTES) return void chunks.push(chunk)
+      request.off('data', take)
+      reject(tooLarge(request))
+    }
+    request.on('data', take)
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+    request.once('close', () => reject(new Refusal('bad_request', '请求体不完整')))
+    request.once('error', (cause) => reject(new Refusal('bad_request', '请求体不完整', { cause })))
+  })
+}
+
+export function awaitsContinue(request: IncomingMessage): boolean {
+  return request.headers.expect?.toLowerCase() === '100-continue'
+}
+
+/** The rest is read and dropped for a while: a connection cut with bytes under way takes the answer with it. */
+function tooLarge(request: IncomingMessage): Refusal {
+  let discarded = 0
+  request.on('data', (chunk: Buffer) => {
+    discarded += chunk.length
+    if (discarded > MAX_DISCARDED_BYTES) request.destroy()
+  })
+  return new Refusal('too_large', `请求体不能超过 ${MAX_BODY_BYTES / 1024 / 1024} MiB`)
+}
+
+/**
+ * The fields of a JSON object or a form; with `shape` `array` the array that was sent. An empty body has no fields.
+ * Throws `Refusal`: 415 another content type, 400 unreadable, 422 the other shape, a NUL or half a surrogate pair.
+ */
+export function decodeBody(
+  bytes: Buffer,
+  contentType: string | undefined,
+  shape: BodyShape = 'object',
+): Fields | KeptJson {
+  if (bytes.length === 0 && shape === 'object') return noFields()
+  const type = mediaType(contentType)
+  if (type === 'application/x-www-form-urlencoded' && shape === 'object') return decodeForm(bytes.toString('latin1'))
+  if (type !== 'application/json')
+    throw new Refusal(
+      'unsupported_media_type',
+      '请求头 Content-Type 必须是 application/json 或 application/x-www-form-urlencoded',
+    )
+  return decodeJson(utf8(bytes), shape)
+}
+
+/** The type, when its charset is UTF-8 or not named. */
+function mediaType(header = ''): string | undefined {
+  const [type = '', ...parameters] = header.split(';')
+  const charset = parameters
+    .map((parameter) => parameter.trim().toLowerCase())
+    .find((text) => text.startsWith('charset='))
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) return undefined
+  return type.trim().toLowerCase()
+}
+
+function utf8(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new Refusal('not_json', '请求体不是有效的 UTF-8 文本')
+  const text = bytes.toString('utf8')
+  return text.charCodeAt(0) === 0xfe_ff ? text.slice(1) : text
+}
+
+function decodeJson(text: string, shape: BodyShape): Fields | KeptJson {
+  // Only an escape can bring a NUL or half a surrogate pair into text that is valid UTF-8.
+  const suspicious = /\\u(?:0000|[dD][89a-fA-F])/.test(text)
+  if (shape === 'array') return keptArray(text, suspicious)
+  const members = readJson(() => parseMembers(text))
+  if (members === undefined) throw new Refusal('invalid', '请求体必须是 JSON 对象')
+  if (suspicious) for (const [name, { value }] of members) refuseUnstorable(name, name, value)
+  const fields = noFields()
+  for (const [name, { value, text: written }] of members) fields[name] = wireOf(value, written)
+  return fields
+}
+
+function keptArray(text: string, suspicious: boolean): KeptJson {
+  const value = readJson(() => parseJson(text))
+  if (!isArray(value)) throw new Refusal('invalid', '请求体必须是 JSON 数组')
+  if (suspicious) refuseUnstorable('请求体', value)
+  return new KeptJson(value, text.trim() as JsonText)
+}
+
+function readJson<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof JsonSyntaxError)
+      throw new Refusal('not_json', `请求体不是有效的 JSON（位置 ${error.offset}）`, { cause: error })
+    throw error
+  }
+}
+
+/** A JSON value as a field; `written` is its text where that is known. */
+export function wireOf(value: Json, written?: JsonText): Wire {
+  return isObject(value) || isArray(value) ? new KeptJson(value, written ?? stringifyJson(value)) : value
+}
+
+/** Members of an object inside a body as fields. */
+export function fieldsOf(members: Iterable<readonly [string, Json]>): Fields {
+  const fields = noFields()
+  for (const [name, member] of members) fields[name] = wireOf(member)
+  return fields
+}
+
+/** Fields of `a=1&b=2`, of a form or a query: the last of a name counts. Throws `Refusal` (400 no UTF-8, 422 a NUL). */
+export function decodeForm(text: string): Fields {
+  const fields = noFields()
+  for (const pair of text.split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    const name = unescapeText(equals < 0 ? pair : pair.slice(0, equals))
+    const value = unescapeText(equals < 0 ? '' : pair.slice(equals + 1))
+    refuseUnstorable(name, name, value)
+    fields[name] = new FormText(value)
+  }
+  return fields
+}
+
+/** `text` holds bytes as Latin-1. A `%` without two digits after it stands for itself, as in browsers. */
+function unescapeText(text: string): string {
+  if (!/[%+\u0080-\u00ff]/.test(text)) return text
+  const spaced = text.replaceAll('+', ' ')
+  const bytes = spaced.replace(/%([0-9a-fA-F]{2})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  )
+  const unescaped = Buffer.from(bytes, 'latin1')
+  if (!isUtf8(unescaped)) throw new Refusal('bad_request', '表单或查询参数不是有效的 UTF-8 文本')
+  return unescaped.toString('utf8')
+}
+
+/** Postgres holds no NUL in text, and half a surrogate pair has no UTF-8: 422 under the field's name. */
+function refuseUnstorable(field: string, ...values: readonly Json[]): void {
+  for (const value of values) {
+    const problem = unstorable(value)
+    if (problem === undefined) continue
+    const name = JSON.stringify(field.toWellFormed()).slice(1, -1)
+    throw new Refusal('invalid', `${name} ${problem}`, { fields: { [name]: [problem] } })
+  }
+}
+
+function unstorable(value: Json): string | undefined {
+  if (typeof value === 'string') {
+    if (value.includes('\0')) return '不能含有空字符（U+0000）'
+    return value.isWellFormed() ? undefined : '含有不成对的代理字符'
+  }
+  if (isObject(value)) return first([...value.keys(), ...value.values()])
+  return isArray(value) ? first(value) : undefined
+}
+
+function first(values: readonly Json[]): string | undefined {
+  for (const value of values) {
+    const problem = unstorable(value)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+function noFields(): Fields {
+  return Object.create(null) as Fields
+}
