@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import { commandLine, isRunning, processStart, waitUntilGone, workingDirectory } from './processes.ts'
 
 const children: ChildProcess[] = []
@@ -13,7 +14,7 @@ afterEach(() => {
 
 /** Runs a shell script, and answers its first line of output. */
 async function shell(script: string): Promise<{ child: ChildProcess; pid: number; line: string }> {
-  const child = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'], cwd: tmpdir() })
+  const child = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'], cwd: tmpdir() })
   children.push(child)
   const [data] = (await once(child.stdout, 'data')) as [Buffer]
   return { child, pid: child.pid ?? 0, line: data.toString().trim() }
@@ -35,14 +36,18 @@ describe('other processes', () => {
   })
 
   test('are gone when they are dead, though their parent never collected them', async () => {
-    // `sleep` has no idea that it has a child.
-    const { line } = await shell('(exit 0) & echo $!; exec sleep 60')
+    // `sleep` has no idea that it has a child, which ends when told to.
+    const { child, pid, line } = await shell('exec 3<&0; (read -r word <&3) & echo $!; exec sleep 60')
+    while (commandLine(pid)[0] !== 'sleep') await setImmediate()
+    child.stdin?.end('end\n')
     expect(await waitUntilGone(Number(line), 5_000)).toBe(true)
     expect(() => process.kill(Number(line), 0)).not.toThrow()
   })
 
   test('tell what they were started with and where they work', async () => {
-    const { pid } = await shell('echo up; exec sleep "60"')
+    const child = spawn('sleep', ['60'], { stdio: 'ignore', cwd: tmpdir() })
+    children.push(child)
+    const pid = child.pid ?? 0
     expect(isRunning(pid)).toBe(true)
     expect(await waitUntilGone(pid, 20)).toBe(false)
     expect(commandLine(pid)).toEqual(['sleep', '60'])

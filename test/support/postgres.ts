@@ -1,0 +1,77 @@
+/** One real Postgres server for all tests of a run, and databases of one's own on it. */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type EmbeddedConnection, startEmbeddedPostgres } from '../../platform/embedded-postgres.ts'
+import { quiet } from './quiet.ts'
+
+/** Names the socket on which the run's global setup answers where the server is. */
+export const addressVariable = 'TEST_POSTGRES_ADDRESS'
+
+export interface TestPostgres {
+  connection: EmbeddedConnection
+  stop(): Promise<void>
+}
+
+/** Starts a server in a new temporary folder, which `stop` removes. */
+export async function startTestPostgres(): Promise<TestPostgres> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'testledger-test-'))
+  const removeFolder = () => rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
+  try {
+    const server = await startEmbeddedPostgres({ dataDir, log: quiet })
+    return { connection: server.connection, stop: () => server.stop().then(removeFolder) }
+  } catch (error) {
+    await removeFolder()
+    throw error
+  }
+}
+
+export interface TestDatabase {
+  /** A connection string for it. */
+  url: string
+  /** Deletes it, with the sessions that are left on it. */
+  drop(): Promise<void>
+}
+
+/** Creates an empty database on the run's server, which is started by the first test that asks. */
+export async function freshDatabase(): Promise<TestDatabase> {
+  const server = await sharedServer()
+  const name = `test_${randomBytes(8).toString('hex')}`
+  await query(urlOf(server), `create database ${name} template template0`)
+  return {
+    url: urlOf({ ...server, database: name }),
+    drop: async () => void (await query(urlOf(server), `drop database if exists ${name} with (force)`)),
+  }
+}
+
+/** Runs statements on a connection of their own, and answers the last one's rows. */
+export async function query(url: string, statements: string): Promise<Record<string, unknown>[]> {
+  const { Client } = (await import('pg')).default
+  const client = new Client(url)
+  await client.connect()
+  try {
+    const results: unknown = await client.query(statements)
+    const last: unknown = Array.isArray(results) ? results.at(-1) : results
+    return (last as { rows: Record<string, unknown>[] }).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** The connection string for a server that listens on a Unix socket. */
+export function urlOf({ host, port, user, password, database }: EmbeddedConnection): string {
+  const [name, word] = [user, password].map(encodeURIComponent)
+  return `postgres://${name}:${word}@/${database}?host=${encodeURIComponent(host)}&port=${port}`
+}
+
+async function sharedServer(): Promise<EmbeddedConnection> {
+  const address = process.env[addressVariable]
+  if (address === undefined) throw new Error('jest.config.mjs names no globalSetup: test/support/global-setup.ts')
+  const answer: unknown = JSON.parse(await text(connect(address)))
+  const { connection, error } = answer as { connection?: EmbeddedConnection; error?: string }
+  if (connection === undefined) throw new Error(error)
+  return connection
+}
