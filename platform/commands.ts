@@ -32,6 +32,8 @@ export type Remembered = Readonly<{
 export interface CommandMemory {
   /** Remembers the command, or answers what is remembered of it. Throws `Rejected` when the key came with another body. */
   begin(command: { commandId: string; requestHash: string; ids: readonly number[] }): Promise<Remembered>
+  /** Whether anything is remembered of the command. */
+  knows(commandId: string): Promise<boolean>
   /** Other ids than at first: those were taken. */
   keepIds(commandId: string, ids: readonly number[]): Promise<void>
   /** The command changed nothing: a repeat is answered with what stood at `revision`. */
@@ -58,6 +60,11 @@ export function createCommandMemory(db: Database): CommandMemory {
         throw new Rejected('idempotency_key_reused', 'Idempotency-Key：该键已用于另一个请求体', 'Idempotency-Key')
       }
       return { repeated: true, ids: row.ids, revision: row.revision === null ? undefined : BigInt(row.revision) }
+    },
+
+    async knows(commandId) {
+      const rows = await db.query('select 1 from commands where command_id = $1', [commandId])
+      return rows.length > 0
     },
 
     async keepIds(commandId, ids) {

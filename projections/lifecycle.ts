@@ -35,7 +35,7 @@ export function lifecycle<C extends Columns>({
     [`${kind}Created`]: (rows, _id, event) =>
       rows.put({ ...created(dataOf(event), event), revision: Number(event.revision) } as RowOf<C>),
     [`${kind}Changed`]: (rows, id, event) =>
-      rows.patch(id, { ...changed(dataOf(event)), revision: Number(event.revision) } as Partial<RowOf<C>>),
+      rows.patch(id, { ...changed(dataOf(event)), revision: Number(event.revision) }),
     [`${kind}Deleted`]: (rows, id) => rows.remove(id),
   }
   return {

@@ -1,4 +1,4 @@
-import { build, run } from '../platform/postgres.ts'
+import { type build, run } from '../platform/postgres.ts'
 import type { Sql } from '../platform/sql.ts'
 
 /** Rows to skip and to take; `limit` is null when all are wanted. */

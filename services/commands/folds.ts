@@ -66,6 +66,12 @@ export class Folds {
     }
   }
 
+  /** Drops a stream that will hardly be asked for again, as a run that has ended. */
+  forget(stream: StreamId): void {
+    this.#cache.delete(stream)
+  }
+
+  /** The fold as it is cached. */
   peek<S>(stream: StreamId): Folded<S> | undefined {
     const entry = this.#cache.get(stream)
     if (!entry) return undefined
@@ -86,7 +92,7 @@ export class Folds {
     if (cached && cached.fold.revision > fold.revision) return cached.fold as Folded<S>
     if (fold.revision >= 0n) {
       this.#cache.delete(stream)
-      this.#cache.set(stream, { fold, decider: decider as unknown as Decider<unknown, never, Event> })
+      this.#cache.set(stream, { fold, decider })
       if (this.#cache.size > MOST) this.#cache.delete(this.#cache.keys().next().value ?? stream)
     }
     return fold

@@ -67,14 +67,14 @@ export function createHandle({ store, folds, clock }: { store: EventStore; folds
         if (done !== undefined) return folds.at(decider, stream, done)
 
         const decision = await decide(decider, fold, command, context)
-        if (!('events' in decision) || decision.events.length === 0) {
+        if (decision.events.length === 0) {
           // Decided on what is cached: a refusal, or that nothing changes, must hold for what the store has now.
           const now = await folds.refresh(decider, stream)
           if (now.revision !== fold.revision) {
             fold = now
             continue
           }
-          if ('refusal' in decision) throw decision.refusal
+          if (decision.refusal) throw decision.refusal
           return fold
         }
 
@@ -87,17 +87,18 @@ export function createHandle({ store, folds, clock }: { store: EventStore; folds
           if (error instanceof Rejected) throw error
           fold = await folds.refresh(decider, stream)
           if (fold.commands.has(context.commandId)) continue
-          if (++conflicts >= CONFLICTS && Date.now() >= deadline) {
-            if (error instanceof WrongExpectedRevision) throw new Rejected('busy', '该数据正被其他请求修改，请稍后重试')
-            throw error
-          }
+          if (++conflicts >= CONFLICTS && Date.now() >= deadline) throw givenUp(error)
           await pause(Math.random() * 5 * conflicts)
         }
       }
     })
 }
 
-type Decision<E> = Readonly<{ events: readonly E[] } | { refusal: Rejected }>
+function givenUp(error: unknown): unknown {
+  return error instanceof WrongExpectedRevision ? new Rejected('busy', '该数据正被其他请求修改，请稍后重试') : error
+}
+
+type Decision<E> = Readonly<{ events: readonly E[]; refusal?: Rejected }>
 
 async function decide<S, C, E extends Event>(
   decider: Decider<S, C, E>,
@@ -106,12 +107,15 @@ async function decide<S, C, E extends Event>(
   context: CommandContext,
 ): Promise<Decision<E>> {
   if (context.ifMatch !== undefined && context.ifMatch !== fold.revision) {
-    return { refusal: new Rejected('precondition_failed', 'If-Match：数据已被修改，请刷新后重试', 'If-Match') }
+    return {
+      events: [],
+      refusal: new Rejected('precondition_failed', 'If-Match：数据已被修改，请刷新后重试', 'If-Match'),
+    }
   }
   try {
     return { events: decider.decide(await command(fold.state), fold.state) }
   } catch (error) {
-    if (error instanceof Rejected) return { refusal: error }
+    if (error instanceof Rejected) return { events: [], refusal: error }
     throw error
   }
 }

@@ -47,24 +47,22 @@ function isSecret(secrets: readonly string[], field: NamedField, name: string): 
 
 type Sealing = Readonly<{ cipher: Cipher; scope: string }>
 
+/** `sticky`: what was sealed stays so while it does not change, though nobody names it: a debug run saved it. */
+type Placing = Readonly<{ secret: boolean; sticky: boolean; before: Json | undefined }>
+
 /**
  * One value on its way into an event: sealed where it is a secret, in clear where it is none. `MASK` written back leaves what was
- * there; a secret that has not changed keeps its ciphertext, so that writing it back is no change.
+ * there, and so does the value itself: it keeps its ciphertext, so that writing it back is no change.
  */
-async function place(
-  { cipher, scope }: Sealing,
-  value: Json,
-  secret: boolean,
-  before: Json | undefined,
-): Promise<Json> {
-  const kept = value === MASK && isSealed(before) ? before : undefined
-  const wanted = kept ?? value
-  if (wanted === undefined) return null
-  if (!secret) return kept === undefined ? value : unseal(cipher, scope, kept)
-  if (kept !== undefined) return kept
-  const known = before !== undefined && isSealed(before) ? await unseal(cipher, scope, before) : undefined
-  if (before !== undefined && known !== undefined && stringifyJson(known) === stringifyJson(value)) return before
-  return seal(cipher, scope, value)
+async function place({ cipher, scope }: Sealing, value: Json, { secret, sticky, before }: Placing): Promise<Json> {
+  if (before !== undefined && isSealed(before)) {
+    const clear = await unseal(cipher, scope, before)
+    const text = stringifyJson(value)
+    if (value === MASK || text === stringifyJson(clear) || text === stringifyJson(before)) {
+      return secret || sticky ? before : clear
+    }
+  }
+  return secret ? seal(cipher, scope, value) : value
 }
 
 /** Texts that need no sealing stay letter for letter. */
@@ -76,16 +74,17 @@ function written(original: JsonText, before: Json, after: Json): JsonText {
 async function placeMembers(
   sealing: Sealing,
   text: JsonText,
-  secret: (name: string) => boolean,
   before: JsonText | undefined,
+  rules: Readonly<{ secret(name: string): boolean; sticky: boolean }>,
 ): Promise<JsonText> {
   const members = parseJson(text)
   if (!isObject(members)) return text
   const old = membersOf(before)
   const placed = await Promise.all(
-    [...members].map(
-      async ([name, value]) => [name, await place(sealing, value, secret(name), old.get(name))] as const,
-    ),
+    [...members].map(async ([name, value]) => {
+      const placing = { secret: rules.secret(name), sticky: rules.sticky, before: old.get(name) }
+      return [name, await place(sealing, value, placing)] as const
+    }),
   )
   return written(text, members, new Map(placed))
 }
@@ -111,7 +110,7 @@ async function placePasswords(sealing: Sealing, text: JsonText, before: JsonText
       const password = passwordOf(entry)
       if (!isObject(entry) || password === undefined) return entry
       const config = new Map(entry.get('config') as JsonObject)
-      config.set('password', await place(sealing, password, true, old(entry)))
+      config.set('password', await place(sealing, password, { secret: true, sticky: false, before: old(entry) }))
       return new Map(entry).set('config', config)
     }),
   )
@@ -139,7 +138,10 @@ export async function sealTexts(
   for (const field of NAMED_FIELDS) {
     const text = texts[field]
     if (text !== undefined) {
-      result[field] = await placeMembers(sealing, text, (name) => isSecret(secrets, field, name), before[field])
+      result[field] = await placeMembers(sealing, text, before[field], {
+        secret: (name) => isSecret(secrets, field, name),
+        sticky: field === 'debug_global_variable',
+      })
     }
   }
   if (texts.db !== undefined) result.db = await placePasswords(sealing, texts.db, before.db)

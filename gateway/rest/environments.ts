@@ -1,0 +1,183 @@
+import { z } from 'zod'
+import type { LongText } from '../../contracts/blob.ts'
+import type { DebugOverlay, EnvironmentFields } from '../../contracts/environment.ts'
+import { type JsonText, RawJson } from '../../contracts/json.ts'
+import { findEnvironment, listEnvironments } from '../../projections/environments.ts'
+import { permits } from '../../services/access/permissions.ts'
+import { aggregates } from '../../services/commands/aggregates.ts'
+import type { EnvironmentCommand } from '../../services/commands/environment.ts'
+import { referred } from '../../services/commands/visible.ts'
+import {
+  checkSecretPaths,
+  openTexts,
+  sealTexts,
+  type WholeEnvironment,
+  withOverlay,
+} from '../../services/environments/secrets.ts'
+import type { KeptJson } from './body.ts'
+import type { Modules } from './modules.ts'
+import { resourceRoutes } from './resource.ts'
+import type { Route, User } from './route.ts'
+import { id, jsonArray, jsonObject, listOf, NO_ITEMS, NO_MEMBERS, optionalText, text } from './schema.ts'
+
+const fields = z.object({
+  name: text('测试环境名称'),
+  host: text('项目主机地址'),
+  project: id('所属项目id'),
+  headers: jsonObject('全局请求头').default(NO_MEMBERS),
+  global_variable: jsonObject('环境全局变量').default(NO_MEMBERS),
+  debug_global_variable: jsonObject('调试模式全局变量').default(NO_MEMBERS),
+  db: jsonArray('数据库设置').default(NO_ITEMS),
+  global_func: optionalText('全局工具函数脚本'),
+  secrets: listOf(text(), '加密保存的内容，如 headers.Authorization、global_variable.token').default([]),
+})
+type Fields = z.output<typeof fields>
+
+const answer = z.object({
+  id: z.int(),
+  name: z.string(),
+  global_variable: z.record(z.string(), z.unknown()),
+  debug_global_variable: z.record(z.string(), z.unknown()),
+  db: z.array(z.unknown()),
+  host: z.string(),
+  headers: z.record(z.string(), z.unknown()),
+  global_func: z.string(),
+  project: z.int(),
+  secrets: z.array(z.string()),
+})
+
+const DB_CONFIG = { user: 'future', password: '123456', host: 'api.musk.com', port: 3306 }
+const PRINTED_REQUEST = {
+  name: 'ali',
+  global_variable: { key: 'Value' },
+  debug_global_variable: {},
+  db: [
+    { name: 'db1', type: 'mysql', config: DB_CONFIG },
+    { name: 'db2', type: 'mysql', config: DB_CONFIG },
+  ],
+  host: 'http://www.hhxpython.com/',
+  headers: {},
+  global_func: '',
+  project: 1,
+}
+const PRINTED = { id: 2, ...PRINTED_REQUEST }
+const PRINTED_LOCAL = {
+  id: 1,
+  name: '本地',
+  global_variable: { key1: 'value1', key2: 'value2' },
+  debug_global_variable: {},
+  db: [],
+  host: 'http://127.0.0.1:8080',
+  headers: { 'customer-header': 'wahaha' },
+  global_func: '"""\n自定义全局工具函数\n============================\n"""\nfrom apitestengine.core.tools import *',
+  project: 1,
+}
+
+type Environment = EnvironmentFields & Readonly<{ id: number; project: number; debug_overlay: DebugOverlay }>
+
+/** Test environments (seed 000 四.2). */
+export function environmentRoutes(modules: Modules): readonly Route[] {
+  const { models, visible, blobs, cipher } = modules
+
+  /** In full length: what was long comes back from the blobs. */
+  async function whole(environment: Environment): Promise<WholeEnvironment> {
+    return (await blobs.unspill(environment)) as WholeEnvironment
+  }
+
+  async function shown(environment: Environment, user: User): Promise<object> {
+    const full = await whole(environment)
+    const texts = await openTexts(cipher, full, permits(user.role, 'secrets.read') ? 'clear' : 'masked')
+    return {
+      id: full.id,
+      name: full.name,
+      global_variable: new RawJson(texts.global_variable),
+      debug_global_variable: new RawJson(texts.debug_global_variable),
+      db: new RawJson(texts.db),
+      host: full.host,
+      headers: new RawJson(texts.headers),
+      global_func: full.global_func,
+      project: full.project,
+      secrets: full.secrets,
+    }
+  }
+
+  return resourceRoutes(
+    {
+      path: '/api/testPro/envs/',
+      tag: '测试环境',
+      noun: '测试环境',
+      sources: { list: '四.2.1', create: '四.2.2', remove: '四.2.3', change: '四.2.4', detail: '四.2.5' },
+      examples: { request: PRINTED_REQUEST, written: PRINTED, detail: PRINTED, list: [PRINTED_LOCAL, PRINTED] },
+      fields,
+      answers: { written: answer, detail: answer, item: answer },
+      filters: { project: id('所属项目id').optional() },
+
+      async list(filters, window, user) {
+        const { rows, count } = await listEnvironments(models, filters, window)
+        return { rows: await Promise.all(rows.map((row) => shown(row, user))), count }
+      },
+      async find(wanted, user) {
+        const row = await findEnvironment(models, wanted)
+        return row && { body: await shown(row, user), revision: BigInt(row.revision) }
+      },
+
+      aggregate: aggregates.environment,
+      visible: visible.environment,
+      async create(fresh, { project, ...sent }): Promise<EnvironmentCommand> {
+        referred(await visible.project(project), 'project', '项目', project)
+        checkSecretPaths(sent.secrets)
+        const { name, host, global_func, secrets } = sent
+        const texts = (await sealTexts(cipher, project, secrets, textsOf(sent))) as Required<TextFields>
+        const data = await blobs.spill({ name, host, global_func, secrets, ...texts })
+        return { type: 'CreateEnvironment', data: { id: fresh, project, ...data } }
+      },
+      async change(state, { project, ...sent }): Promise<EnvironmentCommand> {
+        const moving = project === undefined ? {} : { project }
+        if (state.status !== 'live') return { type: 'ChangeEnvironment', ...moving, changes: {} }
+        if (sent.secrets) checkSecretPaths(sent.secrets)
+        const { headers, global_variable, debug_global_variable, debug_overlay, db } = await whole(state)
+        const before = {
+          headers,
+          global_variable,
+          db,
+          debug_global_variable: withOverlay(debug_global_variable, debug_overlay),
+        }
+        // Where other members are secrets than before, what is not sent changes as well: it is sealed, or stands in clear again.
+        const texts = sent.secrets && sent.secrets.join() !== state.secrets.join() ? before : {}
+        const sealed = await sealTexts(
+          cipher,
+          state.project,
+          sent.secrets ?? state.secrets,
+          { ...texts, ...textsOf(sent) },
+          before,
+        )
+        const changes = await blobs.spill({ ...plainFields(sent), ...sealed })
+        return { type: 'ChangeEnvironment', ...moving, changes }
+      },
+      remove: { type: 'DeleteEnvironment' },
+      render: (state, user) => (state.status === 'live' ? shown(state, user) : {}),
+    },
+    modules,
+  )
+}
+
+type TextFields = Partial<Record<'headers' | 'global_variable' | 'debug_global_variable' | 'db', JsonText>>
+
+function textsOf(sent: Partial<Record<keyof TextFields, KeptJson>>): TextFields {
+  const names = ['headers', 'global_variable', 'debug_global_variable', 'db'] as const
+  return Object.fromEntries(names.flatMap((name) => (sent[name] ? [[name, sent[name].text]] : [])))
+}
+
+function plainFields({ name, host, global_func, secrets }: Partial<Fields>): {
+  name?: string
+  host?: string
+  global_func?: LongText
+  secrets?: readonly string[]
+} {
+  return {
+    ...(name !== undefined && { name }),
+    ...(host !== undefined && { host }),
+    ...(global_func !== undefined && { global_func }),
+    ...(secrets !== undefined && { secrets }),
+  }
+}

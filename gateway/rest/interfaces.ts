@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import type { InterfaceFields } from '../../contracts/interface.ts'
+import { findInterface, listInterfaces } from '../../projections/interfaces.ts'
+import { aggregates } from '../../services/commands/aggregates.ts'
+import type { InterfaceCommand } from '../../services/commands/interface.ts'
+import { referred } from '../../services/commands/visible.ts'
+import type { Modules } from './modules.ts'
+import { resourceRoutes } from './resource.ts'
+import type { Route } from './route.ts'
+import { id, text } from './schema.ts'
+
+const fields = z.object({
+  name: text('项目接口名称'),
+  url: text('接口地址'),
+  method: text('请求方法'),
+  type: text('接口类型'),
+  project: id('所属项目id'),
+})
+
+const answer = z.object({
+  id: z.int(),
+  name: z.string(),
+  url: z.string(),
+  method: z.string(),
+  type: z.string(),
+  project: z.int(),
+})
+const withCases = answer.extend({ cases: z.array(z.object({ id: z.int(), title: z.string() })) })
+
+const PRINTED = { id: 1, name: '登录', url: '/users/login/', method: 'post', type: '1', project: 1 }
+const PRINTED_CASES = { ...PRINTED, cases: [{ id: 1, title: '用例名称' }] }
+const { id: _, ...PRINTED_REQUEST } = PRINTED
+
+/** Interfaces (seed 000 接口测试模块 1). */
+export function interfaceRoutes(modules: Modules): readonly Route[] {
+  const { models, visible } = modules
+  return resourceRoutes(
+    {
+      path: '/api/TestInterFace/interfaces/',
+      tag: '接口管理',
+      noun: '接口',
+      sources: {
+        create: '接口测试模块 1.1',
+        list: '接口测试模块 1.2',
+        remove: '接口测试模块 1.3',
+        change: '接口测试模块 1.4',
+      },
+      examples: { request: PRINTED_REQUEST, written: PRINTED, detail: PRINTED_CASES, list: [PRINTED_CASES] },
+      fields,
+      answers: { written: answer, detail: withCases, item: withCases },
+      filters: { project: id('所属项目id').optional() },
+
+      async list(filters, window) {
+        const { rows, count } = await listInterfaces(models, filters, window)
+        return { rows: rows.map(({ cases, ...row }) => ({ ...shown(row), cases })), count }
+      },
+      async find(wanted) {
+        const row = await findInterface(models, wanted)
+        return row && { body: { ...shown(row), cases: row.cases }, revision: BigInt(row.revision) }
+      },
+
+      aggregate: aggregates.interface,
+      visible: visible.interface,
+      async create(fresh, data): Promise<InterfaceCommand> {
+        referred(await visible.project(data.project), 'project', '项目', data.project)
+        return { type: 'CreateInterface', data: { id: fresh, ...data } }
+      },
+      change: (_state, { project, ...changes }): InterfaceCommand => ({
+        type: 'ChangeInterface',
+        ...(project !== undefined && { project }),
+        changes,
+      }),
+      remove: { type: 'DeleteInterface' },
+      render: (state) => (state.status === 'live' ? shown(state) : {}),
+    },
+    modules,
+  )
+}
+
+function shown(thing: InterfaceFields & { id: number; project: number }): object {
+  const { id: wanted, name, url, method, type, project } = thing
+  return { id: wanted, name, url, method, type, project }
+}

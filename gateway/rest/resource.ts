@@ -1,0 +1,170 @@
+import { z } from 'zod'
+import { type Event, Rejected } from '../../contracts/core.ts'
+import type { Page, Window } from '../../projections/page.ts'
+import type { CommandOf } from '../../services/commands/handle.ts'
+import type { Aggregate, Outcome } from '../../services/commands/writes.ts'
+import { commandIdOf, contextOf } from './context.ts'
+import type { Modules } from './modules.ts'
+import { listAnswer, PAGING, type Paging, windowOf } from './list.ts'
+import { type Answer, type Call, type Documented, type KeyOf, type Route, route, type User } from './route.ts'
+import { changesOf } from './schema.ts'
+
+type Shape = z.core.$ZodShape
+type Writer = Call<unknown, unknown, unknown, User>
+
+/**
+ * A kind of thing with the calls that every one has: list, detail, create, replace, change, delete. A module says what is its own.
+ */
+export type Resource<F extends Shape, Q extends Shape, S, C, E extends Event> = Readonly<{
+  /** With a slash at its end. */
+  path: `/${string}/`
+  tag: string
+  /** What the thing is called, in Chinese. */
+  noun: string
+  /** Where each call is documented. */
+  sources: Readonly<{ list?: string; create?: string; detail?: string; change?: string; remove?: string }>
+  /** The printed request body and answers. */
+  examples: Readonly<{ request: unknown; written: unknown; detail: unknown; list: unknown }>
+  /** The fields of a POST and a PUT; a PATCH takes any of them. */
+  fields: z.ZodObject<F>
+  /** The shapes of answers. */
+  answers: Readonly<{ written: z.ZodType; detail: z.ZodType; item: z.ZodType }>
+  filters: Q
+  list(query: z.output<z.ZodObject<Q>>, window: Window, user: User): Promise<Page<unknown>>
+  find(id: number, user: User): Promise<{ body: unknown; revision: bigint } | undefined>
+
+  aggregate: Aggregate<S, C, E>
+  /** Undefined when the thing, or one that it hangs on, is not there. */
+  visible(id: number): Promise<unknown>
+  create(id: number, body: z.output<z.ZodObject<F>>): NoInfer<C> | Promise<NoInfer<C>>
+  change(state: S, changes: Partial<z.output<z.ZodObject<F>>>): NoInfer<C> | Promise<NoInfer<C>>
+  remove: NoInfer<C>
+  /** The body of a write's answer. */
+  render(state: S, user: User): unknown
+}>
+
+export function resourceRoutes<F extends Shape, Q extends Shape, S, C, E extends Event>(
+  resource: Resource<F, Q, S, C, E>,
+  { writes, memory }: Pick<Modules, 'writes' | 'memory'>,
+): readonly Route[] {
+  const { path, tag, noun, sources, examples, fields, answers, aggregate } = resource
+  const query = z.object({ ...PAGING, ...resource.filters })
+  const item = `${path}:id/` as const
+
+  /** A repeat of a write is answered as it was the first time, whatever has become of the thing since. */
+  const exists = async ({ id }: { id: number }, idempotency: KeyOf | undefined): Promise<boolean> =>
+    (await resource.visible(id)) !== undefined ||
+    (idempotency !== undefined && (await memory.knows(commandIdOf(idempotency))))
+
+  async function change(call: Writer & { params: { id: number } }, command: CommandOf<S, C>): Promise<Outcome<S>> {
+    const { id } = call.params
+    const whileVisible = async (state: S): Promise<C> => {
+      if ((await resource.visible(id)) === undefined) throw new Rejected('not_found', `${noun}不存在`)
+      return command(state)
+    }
+    return writes.change(aggregate, id, whileVisible, contextOf(call))
+  }
+
+  async function written(status: number, { state, revision, position }: Outcome<S>, user: User): Promise<Answer> {
+    return { status, body: await resource.render(state, user), revision, position }
+  }
+
+  return [
+    route({
+      method: 'GET',
+      path,
+      tag,
+      access: 'content.read',
+      summary: `获取${noun}列表`,
+      ...source(sources.list),
+      query,
+      answers: documented(200, `${noun}列表`, z.array(answers.item), examples.list),
+      async handle({ query: asked, user }) {
+        // The schema is that of the paging and the filters together, which a generic shape cannot say.
+        const paging = asked as Paging
+        const filters = asked as z.output<z.ZodObject<Q>>
+        const { rows, count } = await resource.list(filters, windowOf(paging), user)
+        return listAnswer(paging, count, rows)
+      },
+    }),
+    route({
+      method: 'POST',
+      path,
+      tag,
+      access: 'content.write',
+      summary: `创建${noun}`,
+      ...source(sources.create),
+      body: fields,
+      example: examples.request,
+      answers: documented(201, `创建的${noun}`, answers.written, examples.written),
+      async handle(call) {
+        const outcome = await writes.create(aggregate, (id) => resource.create(id, call.body), contextOf(call))
+        return written(201, outcome, call.user)
+      },
+    }),
+    route({
+      method: 'GET',
+      path: item,
+      tag,
+      access: 'content.read',
+      summary: `获取${noun}详情`,
+      ...source(sources.detail),
+      answers: documented(200, `${noun}详情`, answers.detail, examples.detail),
+      async handle({ params, user }) {
+        const found = await resource.find(params.id, user)
+        if (!found) throw new Rejected('not_found', `${noun}不存在`)
+        return { status: 200, ...found }
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: item,
+      tag,
+      access: 'content.write',
+      summary: `替换${noun}`,
+      body: fields,
+      example: examples.request,
+      answers: documented(200, `修改后的${noun}`, answers.written, examples.written),
+      exists,
+      handle: async (call) => written(200, await change(call, (state) => resource.change(state, call.body)), call.user),
+    }),
+    route({
+      method: 'PATCH',
+      path: item,
+      tag,
+      access: 'content.write',
+      summary: `修改${noun}`,
+      ...source(sources.change),
+      body: changesOf(fields),
+      example: examples.request,
+      answers: documented(200, `修改后的${noun}`, answers.written, examples.written),
+      exists,
+      async handle(call) {
+        const changes = call.body as Partial<z.output<z.ZodObject<F>>>
+        return written(200, await change(call, (state) => resource.change(state, changes)), call.user)
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: item,
+      tag,
+      access: 'content.write',
+      summary: `删除${noun}`,
+      ...source(sources.remove),
+      answers: [{ status: 204, description: '无响应体' }],
+      exists,
+      async handle(call) {
+        const { position } = await change(call, () => resource.remove)
+        return { status: 204, position }
+      },
+    }),
+  ]
+}
+
+function source(at: string | undefined): { source: string } | Record<never, never> {
+  return at === undefined ? {} : { source: `seed 000 ${at}` }
+}
+
+function documented(status: number, description: string, schema: z.ZodType, example: unknown): Documented[] {
+  return [{ status, description, schema, example }]
+}

@@ -1,0 +1,19 @@
+import { caseStream } from '../../contracts/case.ts'
+import { environmentStream } from '../../contracts/environment.ts'
+import { interfaceStream } from '../../contracts/interface.ts'
+import { projectStream } from '../../contracts/project.ts'
+import { runStream } from '../../contracts/run.ts'
+import { testCase } from './case.ts'
+import { environment } from './environment.ts'
+import { httpInterface } from './interface.ts'
+import { project } from './project.ts'
+import { run } from './run.ts'
+
+/** Everything that has a REST id and a stream named by it. `kind` names the sequence that its ids come from. */
+export const aggregates = {
+  project: { kind: 'project', stream: projectStream, decider: project },
+  environment: { kind: 'environment', stream: environmentStream, decider: environment },
+  interface: { kind: 'interface', stream: interfaceStream, decider: httpInterface },
+  case: { kind: 'case', stream: caseStream, decider: testCase },
+  run: { kind: 'run', stream: runStream, decider: run },
+} as const
