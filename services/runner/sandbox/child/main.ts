@@ -1,0 +1,128 @@
+/**
+ * The walled process of a sandbox. `probe` tells what the walls left it, `snapshot` writes the memory of a fresh
+ * interpreter, `serve` runs scripts until the host ends it. It speaks through file descriptor 3 alone.
+ */
+import { fstatSync, readFileSync, readSync, readdirSync, writeSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { CHANNEL_FD, EXIT_CRASHED, EXIT_OUT_OF_MEMORY, SNAPSHOT_DIGEST_BYTES, SNAPSHOT_FD } from './contract.ts'
+import { loadInterpreter, type Interpreter } from './interpreter.ts'
+
+const PYTHON = fileURLToPath(new URL('../python/', import.meta.url))
+/** Where the engine's modules lie inside the interpreter while the snapshot is made. */
+const ENGINE = '/lib/case_engine'
+/** What scripts import most, so that no one waits for it. */
+const COMMON =
+  'base64, calendar, collections, copy, csv, datetime, decimal, difflib, functools, hashlib, hmac, html, itertools, ' +
+  'json, math, operator, pprint, random, re, secrets, statistics, string, textwrap, time, traceback, unittest, ' +
+  'unittest.mock, urllib.parse, uuid, xml.etree.ElementTree, zoneinfo'
+
+/** Blocks until all is written: the reader takes its time, and nothing else happens here. */
+function writeAll(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(CHANNEL_FD, bytes, at, bytes.length - at)
+}
+
+function probe(): void {
+  const uid = process.getuid?.() ?? null
+  writeAll(Buffer.from(JSON.stringify({ uid, pid: process.pid, interfaces: Object.keys(networkInterfaces()).length })))
+}
+
+async function makeSnapshot(memoryLimitBytes: number): Promise<void> {
+  const { py } = await loadInterpreter({ memoryLimitBytes, snapshot: 'make', ended: () => process.exit(EXIT_CRASHED) })
+  py.FS.mkdir(ENGINE)
+  for (const file of readdirSync(PYTHON))
+    if (file.endsWith('.py')) py.FS.writeFile(`${ENGINE}/${file}`, readFileSync(PYTHON + file, 'utf8'))
+  py.runPython(`
+import sys
+sys.path.insert(0, '${ENGINE}')
+import ${COMMON}
+import serve
+serve.install()
+sys.path.remove('${ENGINE}')
+sys.path_importer_cache.pop('${ENGINE}', None)
+`)
+  writeAll(py.makeMemorySnapshot())
+}
+
+async function serve(memoryLimitBytes: number): Promise<void> {
+  const exit = process.exit.bind(process)
+  let interpreter: Interpreter | undefined
+  const ended = (): never => exit(interpreter?.memoryRefused() === true ? EXIT_OUT_OF_MEMORY : EXIT_CRASHED)
+  interpreter = await loadInterpreter({ memoryLimitBytes, snapshot: readSnapshot(), ended })
+  addHostDevice(interpreter, exit)
+  forgetHost()
+  try {
+    interpreter.py.runPython('import serve; serve.serve()')
+  } finally {
+    // Python gave up or crashed; whatever it was, nothing of it is trusted any more.
+    ended()
+  }
+}
+
+function readSnapshot(): Uint8Array {
+  const bytes = new Uint8Array(fstatSync(SNAPSHOT_FD).size - SNAPSHOT_DIGEST_BYTES)
+  for (let at = 0; at < bytes.length;) {
+    const count = readSync(SNAPSHOT_FD, bytes, at, bytes.length - at, at)
+    if (count === 0) throw new Error('the snapshot is cut short')
+    at += count
+  }
+  return bytes
+}
+
+interface DeviceFs {
+  makedev(major: number, minor: number): number
+  mkdev(path: string, mode: number, device: number): void
+  registerDevice(device: number, operations: object): void
+  readdir(path: string): string[]
+  unlink(path: string): void
+}
+
+/**
+ * `/dev/host`: what Python writes goes to the host as it is, what the host writes is read from it. Opening it locks the
+ * host functions. The other devices that could reach this process are taken away.
+ */
+function addHostDevice(interpreter: Interpreter, exit: (code: number) => never): void {
+  const FS = interpreter.py.FS as unknown as DeviceFs
+  for (const tty of ['tty', 'tty1']) if (FS.readdir('/dev').includes(tty)) FS.unlink(`/dev/${tty}`)
+  const device = FS.makedev(64, 0)
+  FS.registerDevice(device, {
+    open(stream: { seekable: boolean }) {
+      stream.seekable = false
+      interpreter.lock()
+    },
+    close() {},
+    read(_stream: unknown, heap: Int8Array, offset: number, length: number) {
+      const count = readSync(CHANNEL_FD, heap, offset, length, null)
+      if (count === 0) exit(0)
+      return count
+    },
+    write(_stream: unknown, heap: Int8Array, offset: number, length: number) {
+      writeAll(new Uint8Array(heap.buffer, heap.byteOffset + offset, length))
+      return length
+    },
+  })
+  FS.mkdev('/dev/host', 0o600, device)
+}
+
+/** Takes what JavaScript could reach the host with, should a script ever come to run some. */
+function forgetHost(): void {
+  for (const name of [
+    'process',
+    'Buffer',
+    'fetch',
+    'WebSocket',
+    'EventSource',
+    'Worker',
+    'BroadcastChannel',
+    'MessageChannel',
+    'navigator',
+    'require',
+  ])
+    Reflect.deleteProperty(globalThis, name)
+}
+
+const [mode, memoryLimitMb] = process.argv.slice(2)
+const memoryLimitBytes = Number(memoryLimitMb) * 1024 * 1024
+if (mode === 'probe') probe()
+else if (mode === 'snapshot') await makeSnapshot(memoryLimitBytes)
+else await serve(memoryLimitBytes)

@@ -1,0 +1,144 @@
+/**
+ * The sandboxes of a runner: interpreters kept warm, one handed out for each run and never taken back. Nothing is
+ * started before the first use (or `warm`), and all that takes long happens in other processes.
+ */
+import { RunSandbox, type Sandbox } from './sandbox.ts'
+import { snapshotIn, type Snapshot } from './snapshot.ts'
+import { WalledChild } from './walled-child.ts'
+import { findWalls, type WallReport, type Wrapper } from './walls.ts'
+
+export interface SandboxLog {
+  warn(fields: object, message: string): void
+}
+
+export interface SandboxPoolOptions {
+  /** How many interpreters wait for a run. */
+  size: number
+  log: SandboxLog
+  /** Holds the memory snapshot that makes the start fast (some 30 MB). It can be deleted at any time. */
+  cacheDir: string
+  /** Wall-clock limit of one script. */
+  scriptTimeoutMs?: number
+  /** Limit of an interpreter's memory, its own 30 MiB included. */
+  memoryLimitMb?: number
+}
+
+export interface SandboxPool {
+  /** A sandbox for one run. An aborted signal closes it. */
+  open(options?: { signal?: AbortSignal }): Promise<Sandbox>
+  /** Starts what is missing in the background. */
+  warm(): void
+  /** Ends every interpreter, those in use too. */
+  stop(): Promise<void>
+  /** Which walls this host gives; found by trying, on the first read. */
+  readonly walls: Promise<WallReport>
+}
+
+export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
+  return new Pool(options)
+}
+
+interface Means {
+  wrapper: Wrapper
+  report: WallReport
+  snapshot: Snapshot
+}
+
+class Pool implements SandboxPool {
+  readonly #options: Required<SandboxPoolOptions>
+  readonly #children = new Set<WalledChild>()
+  readonly #starting = new Set<Promise<WalledChild>>()
+  readonly #waiting: WalledChild[] = []
+  #means: Promise<Means> | undefined
+  #stopped = false
+
+  constructor(options: SandboxPoolOptions) {
+    this.#options = { scriptTimeoutMs: 10_000, memoryLimitMb: 256, ...options }
+  }
+
+  get walls(): Promise<WallReport> {
+    return this.#found().then(({ report }) => report)
+  }
+
+  async open({ signal }: { signal?: AbortSignal } = {}): Promise<Sandbox> {
+    signal?.throwIfAborted()
+    const child = await this.#take()
+    const { scriptTimeoutMs } = this.#options
+    return new RunSandbox({ child, acquire: () => this.#take(), scriptTimeoutMs, signal })
+  }
+
+  warm(): void {
+    if (this.#stopped) return
+    for (let missing = this.#options.size - this.#waiting.length - this.#starting.size; missing > 0; missing -= 1)
+      this.#start().then(
+        (child) => this.#waiting.push(child),
+        (problem: unknown) => {
+          // Not tried again until a run asks for one, which then hears of it.
+          if (!this.#stopped) this.#options.log.warn({ err: problem }, 'a script sandbox did not start')
+        },
+      )
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.allSettled(this.#starting)
+    const children = [...this.#children]
+    for (const child of children) child.kill()
+    await Promise.all(children.map((child) => child.exited()))
+  }
+
+  #found(): Promise<Means> {
+    this.#means ??= findWalls().then(({ wrapper, report }) => ({
+      wrapper,
+      report,
+      snapshot: snapshotIn(this.#options.cacheDir, wrapper, this.#options.memoryLimitMb),
+    }))
+    return this.#means
+  }
+
+  /** A waiting interpreter, one that is about to be ready, or a new one. */
+  async #take(): Promise<WalledChild> {
+    if (this.#stopped) throw new Error('the sandbox pool has stopped')
+    for (;;) {
+      const child = this.#waiting.shift()
+      if (child === undefined) break
+      if (!child.alive) continue
+      this.warm()
+      return child
+    }
+    const child = await this.#start()
+    this.warm()
+    return child
+  }
+
+  #start(): Promise<WalledChild> {
+    const started = this.#startOne().finally(() => this.#starting.delete(started))
+    this.#starting.add(started)
+    return started
+  }
+
+  async #startOne(): Promise<WalledChild> {
+    const { wrapper, snapshot } = await this.#found()
+    let child: WalledChild
+    try {
+      child = await this.#startFrom(wrapper, snapshot)
+    } catch {
+      // A snapshot may be whole and still not fit (another CPU, another kernel): once, it is made again.
+      await snapshot.discard()
+      child = await this.#startFrom(wrapper, snapshot)
+    }
+    this.#children.add(child)
+    void child.exited().then(() => this.#children.delete(child))
+    return child
+  }
+
+  async #startFrom(wrapper: Wrapper, snapshot: Snapshot): Promise<WalledChild> {
+    if (this.#stopped) throw new Error('the sandbox pool has stopped')
+    const file = await snapshot.open()
+    try {
+      return await WalledChild.start(wrapper, this.#options.memoryLimitMb, file)
+    } finally {
+      await file.close()
+    }
+  }
+}

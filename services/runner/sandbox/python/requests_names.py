@@ -1,0 +1,69 @@
+"""The names that scripts import from `requests`: its exceptions. Scripts have no network, so nothing can be sent."""
+import json
+import types
+
+
+class RequestException(IOError):
+    def __init__(self, *args, **kwargs):
+        self.response = kwargs.pop('response', None)
+        self.request = kwargs.pop('request', None) or getattr(self.response, 'request', None)
+        super().__init__(*args)
+
+
+class InvalidJSONError(RequestException):
+    pass
+
+
+class JSONDecodeError(InvalidJSONError, json.JSONDecodeError):
+    def __init__(self, msg, doc, pos):
+        json.JSONDecodeError.__init__(self, msg, doc, pos)
+        InvalidJSONError.__init__(self, *self.args)
+
+    def __str__(self):
+        return self.args[0]
+
+
+_KINDS = {
+    'HTTPError': (RequestException,),
+    'ConnectionError': (RequestException,),
+    'ProxyError': ('ConnectionError',),
+    'SSLError': ('ConnectionError',),
+    'Timeout': (RequestException,),
+    'ConnectTimeout': ('ConnectionError', 'Timeout'),
+    'ReadTimeout': ('Timeout',),
+    'URLRequired': (RequestException,),
+    'TooManyRedirects': (RequestException,),
+    'MissingSchema': (RequestException, ValueError),
+    'InvalidSchema': (RequestException, ValueError),
+    'InvalidURL': (RequestException, ValueError),
+    'InvalidHeader': (RequestException, ValueError),
+    'InvalidProxyURL': ('InvalidURL',),
+    'ChunkedEncodingError': (RequestException,),
+    'ContentDecodingError': (RequestException,),
+    'StreamConsumedError': (RequestException, TypeError),
+    'RetryError': (RequestException,),
+    'UnrewindableBodyError': (RequestException,),
+}
+
+exceptions = types.ModuleType('requests.exceptions')
+exceptions.RequestException = RequestException
+exceptions.InvalidJSONError = InvalidJSONError
+exceptions.JSONDecodeError = JSONDecodeError
+for _name, _bases in _KINDS.items():
+    _kind = type(_name, tuple(getattr(exceptions, b) if isinstance(b, str) else b for b in _bases), {})
+    setattr(exceptions, _name, _kind)
+for _kind in vars(exceptions).values():
+    if isinstance(_kind, type):
+        _kind.__module__ = 'requests.exceptions'
+
+HTTPError, ConnectionError, Timeout = exceptions.HTTPError, exceptions.ConnectionError, exceptions.Timeout
+ConnectTimeout, ReadTimeout = exceptions.ConnectTimeout, exceptions.ReadTimeout
+TooManyRedirects, URLRequired = exceptions.TooManyRedirects, exceptions.URLRequired
+
+
+def request(*_, **__):
+    """Refuses: the case's own request is the only one."""
+    raise exceptions.ConnectionError('脚本中没有网络，不能发送请求')
+
+
+get = post = put = patch = delete = head = options = Session = session = request

@@ -1,0 +1,226 @@
+"""The job loop of a sandbox: reads one command from the host, does it, writes one reply.
+
+A command is two little-endian 32-bit lengths, a JSON text and raw bytes (the body of `response`); a reply one length
+and a JSON text. `seq` of the command stands in its reply.
+"""
+import builtins
+import importlib
+import json
+import os
+import random
+import re
+import sys
+import types
+import unittest
+from collections import OrderedDict
+from functools import wraps
+from numbers import Number
+
+import case_log
+import chinese_faker
+import jsonpath
+import requests_names
+import tools
+import walls
+from case_test import CaseTest
+from http_response import Response
+from scope import Scope, collect, load, replace, text_of
+from tracebacks import message_of, remember_source, traceback_of
+
+REPLY_BYTES = 8 * 1024 * 1024
+_encode = json.JSONEncoder(allow_nan=False).encode
+_decode = json.JSONDecoder().decode
+_FAILED = {'setup': ('ERROR', '前置脚本执行错误'), 'teardown': ('ERROR', '后置脚本执行错误')}
+
+
+class Databases:
+    """`db`: each NAME refuses until databases are served."""
+
+    def __getattr__(self, name):
+        if name.startswith('__'):
+            raise AttributeError(name)
+        return Database(name)
+
+
+class Database:
+    def __init__(self, name):
+        self._name = name
+
+    def execute(self, sql='', *_, **__):
+        raise NotImplementedError(f'数据库 db.{self._name} 暂不可用：脚本中的数据库操作尚未支持')
+
+    execute_all = execute
+
+
+class Run:
+    """What lives as long as a run: the variables, the environment's functions, the case under way."""
+
+    def __init__(self):
+        self.log = case_log.CaseLog()
+        self.env, self.ENV = Scope(), Scope()
+        self.functions = self._functions()
+        self.failure = None
+        self.case, self.names, self.test, self.data = None, {}, None, None
+        builtins.print = self._print
+        sys.stdout = sys.stderr = self.log
+
+    def _functions(self):
+        module = types.ModuleType('global_func')
+        vars(module).update({name: getattr(tools, name) for name in tools.__all__})
+        sys.modules['global_func'] = module
+        return module
+
+    def _print(self, *values, sep=' ', end='\n', file=None, flush=False):
+        if file is None or file is self.log:
+            self.log.print(values, sep, end)
+        else:
+            file.write((' ' if sep is None else sep).join(map(str, values)) + ('\n' if end is None else end))
+
+    def begin(self, job):
+        """Runs the environment's source. Its failure is kept: it is every script's."""
+        self.log.debug = job['debug']
+        source = job['globalFunc']
+        remember_source('<global_func>', source)
+        try:
+            exec(compile(source, '<global_func>', 'exec', dont_inherit=True), vars(self.functions))
+        except (case_log.OutputLimit, MemoryError):
+            raise
+        except BaseException as problem:
+            self.failure = _error(problem)
+        return {'failure': self.failure}
+
+    def run(self, job, content):
+        """Runs one script and tells how it ended and what it changed."""
+        self._enter(job, content)
+        end = self._executed(job['phase'], job['script'])
+        warned = lambda text: self.log.line('WARNING', text, 'engine')  # noqa: E731
+        env, env_changes = collect(self.env, 'env', warned)
+        ENV, ENV_changes = collect(self.ENV, 'ENV', warned)
+        data = text_of(self.data, 'data', warned)
+        if self.log.over_limit:
+            end = _limit('output')
+        return {
+            'end': end,
+            'assertions': self.test._taken_assertions(),
+            'data': data,
+            'env': env,
+            'ENV': ENV,
+            'changes': {'env': env_changes, 'ENV': ENV_changes},
+            'log': self.log.taken(),
+        }
+
+    def _enter(self, job, content):
+        load(self.env, job['env'])
+        load(self.ENV, job['ENV'])
+        if job['case'] != self.case:
+            self.case, self.names = job['case'], {'__name__': '__main__', '__builtins__': builtins}
+            self.data, self.test = job['data'], CaseTest(self.log, self.env, self.ENV)
+        else:
+            replace(self.data, job['data'])
+        # A script may rebind these; the next one finds them as they were.
+        self.names.update(
+            test=self.test, data=self.data, env=self.env, ENV=self.ENV, db=_databases, global_func=self.functions,
+            global_tools=self.functions, print=self._print, json=json, re=re, os=os, jsonpath=jsonpath.jsonpath,
+            unittest=unittest, OrderedDict=OrderedDict, Number=Number, importlib=importlib, wraps=wraps,
+            requests=requests_names, DEBUG=self.log.debug, fk=chinese_faker.fk,
+        )  # fmt: skip
+        if job['response'] is not None:
+            self.names['response'] = Response(job['response'], content)
+
+    def _executed(self, phase, script):
+        if self.failure is not None:
+            self.log.line('ERROR', f'全局工具函数执行错误:\n{self.failure["message"]}', 'engine')
+            return self.failure
+        filename = f'<{phase}_script>'
+        try:
+            remember_source(filename, script)
+            exec(compile(script, filename, 'exec', dont_inherit=True), self.names)
+            return {'kind': 'done'}
+        except case_log.OutputLimit:
+            return _limit('output')
+        except MemoryError:
+            raise
+        except BaseException as problem:
+            return self._ended_by(phase, problem)
+
+    def _ended_by(self, phase, problem):
+        message = message_of(problem)
+        failed = isinstance(problem, AssertionError)
+        level, title = ('WARNING', '断言失败') if failed and phase == 'teardown' else _FAILED[phase]
+        self.log.line(level, f'{title}:\n{message}', 'engine')
+        if isinstance(problem, unittest.SkipTest):
+            return {'kind': 'skipped', 'message': message}
+        if failed:
+            return {'kind': 'failed', 'message': message, 'traceback': traceback_of(problem)}
+        return _error(problem)
+
+
+def _error(problem):
+    return {
+        'kind': 'error',
+        'type': type(problem).__name__[:200],
+        'message': message_of(problem),
+        'traceback': traceback_of(problem),
+    }
+
+
+def _limit(which):
+    return {'kind': 'limit', 'limit': which}
+
+
+_databases = Databases()
+
+
+def install():
+    """Makes the engine's modules importable under the names that scripts know. Part of the snapshot."""
+    for package in ('apitestengine', 'ApiTestEngine'):
+        for name in (package, f'{package}.core'):
+            sys.modules[name] = types.ModuleType(name)
+            sys.modules[name].__path__ = []
+        sys.modules[package].core = sys.modules[f'{package}.core']
+        sys.modules[f'{package}.core'].tools = tools
+        sys.modules[f'{package}.core.tools'] = tools
+    sys.modules['faker'] = chinese_faker
+    sys.modules['requests'] = requests_names
+    sys.modules['requests.exceptions'] = requests_names.exceptions
+    walls.preload()
+
+
+def serve():
+    """Answers commands until the host ends the process."""
+    channel = os.open('/dev/host', os.O_RDWR)
+    os.unlink('/dev/host')
+    random.seed()
+    chinese_faker.fk.random.seed()
+    walls.seal()
+    run = Run()
+    _write(channel, {'seq': 0, 'ready': True})
+    while True:
+        head = _read(channel, 8)
+        text = _read(channel, int.from_bytes(head[:4], 'little'))
+        content = _read(channel, int.from_bytes(head[4:], 'little'))
+        job = _decode(text.decode())
+        text = head = None
+        try:
+            reply = run.begin(job) if job['op'] == 'begin' else run.run(job, content)
+        except case_log.OutputLimit:
+            reply = {'end': _limit('output'), 'log': run.log.taken()}
+        except MemoryError:
+            reply = {'end': _limit('memory'), 'log': run.log.taken()}
+        _write(channel, {'seq': job['seq'], **reply})
+
+
+def _read(channel, size):
+    parts = []
+    while size > 0:
+        part = os.read(channel, size)
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b''.join(parts)
+
+
+def _write(channel, reply):
+    data = _encode(reply).encode()
+    if len(data) > REPLY_BYTES:
+        data = _encode({'seq': reply['seq'], 'end': _limit('output'), 'log': []}).encode()
+    os.write(channel, len(data).to_bytes(4, 'little') + data)

@@ -1,0 +1,137 @@
+/** One walled process with a Python interpreter: started, asked one thing at a time, killed. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import type { FileHandle } from 'node:fs/promises'
+import type { Duplex } from 'node:stream'
+import { EXIT_OUT_OF_MEMORY, REPLY_BYTES } from './child/contract.ts'
+import { encodeCommand, HostileFrame, ReplyReader } from './frames.ts'
+import type { Limit } from './outcome.ts'
+import type { Wrapper } from './walls.ts'
+
+/** Longest time from start to the first reply. */
+const START_MS = 30_000
+/** What is kept of what a dying process says. */
+const LAST_WORDS = 4096
+
+/** Why a child is gone; `limit` is what a script's outcome says. */
+export class ChildEnded extends Error {
+  readonly limit: Limit
+
+  constructor(limit: Limit, message: string) {
+    super(message)
+    this.limit = limit
+  }
+}
+
+type Asked = { resolve: (json: string) => void; reject: (reason: ChildEnded) => void }
+
+export class WalledChild {
+  readonly #process: ChildProcess
+  readonly #reader = new ReplyReader(REPLY_BYTES)
+  readonly #exited: Promise<void>
+  #asked: Asked | undefined
+  #ended: ChildEnded | undefined
+  #lastWords = ''
+
+  private constructor(process: ChildProcess) {
+    this.#process = process
+    this.#exited = new Promise((resolve) => process.once('close', () => resolve()))
+    process.once('error', (problem) => this.#end(new ChildEnded('crash', problem.message)))
+    process.once('exit', (code, signal) => this.#end(this.#reasonOf(code, signal)))
+    process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#lastWords = (this.#lastWords + text).slice(0, LAST_WORDS)
+    })
+    const channel = this.#channel
+    channel.on('data', (chunk: Buffer) => this.#receive(chunk))
+    // A write to a process that has just ended; its exit tells the story.
+    channel.on('error', () => {})
+  }
+
+  /** Resolves when the interpreter is ready. The snapshot's descriptor is the child's own from then on. */
+  static async start(wrapper: Wrapper, memoryLimitMb: number, snapshot: FileHandle): Promise<WalledChild> {
+    const [command, args] = wrapper.command('serve', String(memoryLimitMb))
+    const started = spawn(command, args, {
+      env: wrapper.env,
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', snapshot.fd],
+    })
+    const child = new WalledChild(started)
+    try {
+      await child.#next(START_MS)
+      return child
+    } catch (problem) {
+      child.kill()
+      throw new Error(`the sandbox did not start: ${(problem as Error).message} ${child.#lastWords}`.trim(), {
+        cause: problem,
+      })
+    }
+  }
+
+  get #channel(): Duplex {
+    return this.#process.stdio[3] as Duplex
+  }
+
+  get alive(): boolean {
+    return this.#ended === undefined
+  }
+
+  /** Sends one command and gives its reply's JSON text. Rejects with ChildEnded; the child is dead then. */
+  ask(json: string, bytes: Uint8Array | undefined, limitMs: number): Promise<string> {
+    const reply = this.#next(limitMs)
+    if (this.alive) this.#channel.write(encodeCommand(json, bytes))
+    return reply
+  }
+
+  /** Ends the process at once; who waits for a reply learns why. */
+  kill(reason = new ChildEnded('crash', '脚本沙箱已关闭')): void {
+    this.#end(reason)
+    this.#process.kill('SIGKILL')
+  }
+
+  /** Resolves when the process and its pipes are gone. */
+  exited(): Promise<void> {
+    return this.#exited
+  }
+
+  #next(limitMs: number): Promise<string> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended)
+    if (this.#asked !== undefined) return Promise.reject(new Error('a sandbox runs one script at a time'))
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => this.kill(new ChildEnded('time', `脚本执行超过 ${limitMs / 1000} 秒的时间限制`)),
+        limitMs,
+      )
+      const settled =
+        <T>(done: (value: T) => void) =>
+        (value: T) => {
+          clearTimeout(timer)
+          this.#asked = undefined
+          done(value)
+        }
+      this.#asked = { resolve: settled(resolve), reject: settled(reject) }
+    })
+  }
+
+  #receive(chunk: Buffer): void {
+    if (!this.alive) return
+    try {
+      if (this.#asked === undefined) throw new HostileFrame('a reply without a question')
+      const reply = this.#reader.push(chunk)
+      if (reply !== undefined) this.#asked.resolve(reply)
+    } catch {
+      this.kill(new ChildEnded('crash', '脚本破坏了沙箱的通信，沙箱已更换'))
+    }
+  }
+
+  #end(reason: ChildEnded): void {
+    if (this.#ended !== undefined) return
+    this.#ended = reason
+    this.#asked?.reject(reason)
+    this.#channel.destroy()
+  }
+
+  /** V8 aborts when its own heap is full, which scripts reach by files and names without end. */
+  #reasonOf(code: number | null, signal: NodeJS.Signals | null): ChildEnded {
+    if (code === EXIT_OUT_OF_MEMORY || signal === 'SIGABRT' || code === 134)
+      return new ChildEnded('memory', '脚本超过内存限制，沙箱已更换')
+    return new ChildEnded('crash', '脚本使沙箱进程异常结束，沙箱已更换')
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * The walls that the operating system gives a sandbox's process: a user id of its own, no network, no sight of other
+ * processes, no privileges. What a host refuses is found out by trying, strongest first, and said aloud.
+ */
+import { spawn } from 'node:child_process'
+import { realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** A numeric user that no account should have, and not `nobody`, which the database runs as. */
+export const SANDBOX_UID = 64_733
+
+const ENTRY = fileURLToPath(new URL('child/main.ts', import.meta.url))
+const PROBE_MS = 15_000
+
+export type Wall = 'uid' | 'network' | 'processes' | 'privileges'
+
+/** Which walls this host gives. `missing` has a sentence for each that it refuses. */
+export interface WallReport {
+  held: Readonly<Record<Wall, boolean>>
+  missing: readonly string[]
+}
+
+/** How a walled process is started. */
+export interface Wrapper {
+  readonly held: Readonly<Record<Wall, boolean>>
+  readonly env: Readonly<Record<string, string>>
+  /** Program and arguments for one mode of the child. */
+  command(mode: 'probe' | 'snapshot' | 'serve', ...args: string[]): [string, string[]]
+}
+
+const MISSING: Readonly<Record<Wall, string>> = {
+  uid: 'scripts run under the user of the platform, not under one of their own',
+  network: 'an escaped script could reach the network',
+  processes: 'an escaped script could see other processes',
+  privileges: 'the process keeps the privileges of the platform',
+}
+
+/** Tries the combinations that may work for this user until a process reports that it stands behind its walls. */
+export async function findWalls(): Promise<{ wrapper: Wrapper; report: WallReport }> {
+  for (const wrapper of candidates(process.getuid?.() === 0)) {
+    if (!(await holds(wrapper))) continue
+    const missing = (Object.keys(MISSING) as Wall[]).filter((wall) => !wrapper.held[wall]).map((wall) => MISSING[wall])
+    return { wrapper, report: { held: wrapper.held, missing } }
+  }
+  throw new Error('no process for scripts can be started on this host')
+}
+
+const setpriv = (...args: string[]): string[] => ['setpriv', ...args, '--pdeathsig', 'KILL', '--']
+const DROP = ['--no-new-privs', '--bounding-set=-all', '--inh-caps=-all']
+const OWN_UID = [`--reuid=${SANDBOX_UID}`, `--regid=${SANDBOX_UID}`, '--clear-groups', ...DROP]
+/** The outer setpriv ends `unshare` with the platform, `--kill-child` the process with `unshare`. */
+const apart = (...args: string[]): string[] => [
+  ...setpriv(),
+  'unshare',
+  ...args,
+  '--net',
+  '--ipc',
+  '--pid',
+  '--fork',
+  '--kill-child',
+  '--',
+]
+
+function* candidates(root: boolean): Generator<Wrapper> {
+  if (root) {
+    yield wrapperOf([...apart(), ...setpriv(...OWN_UID)], {
+      uid: true,
+      network: true,
+      processes: true,
+      privileges: true,
+    })
+    yield wrapperOf(setpriv(...OWN_UID), { uid: true, privileges: true })
+    // Where the platform's files are root's alone, as in root's home, no other user can run them.
+    yield wrapperOf([...apart(), ...setpriv(...DROP)], { network: true, processes: true, privileges: true })
+  } else {
+    yield wrapperOf([...apart('--map-root-user'), ...setpriv(...DROP)], {
+      network: true,
+      processes: true,
+      privileges: true,
+    })
+    yield wrapperOf(setpriv('--no-new-privs'), { privileges: true })
+  }
+  yield wrapperOf(root ? setpriv(...DROP) : [], root ? { privileges: true } : {})
+  if (root) yield wrapperOf([], {})
+}
+
+function wrapperOf(prefix: readonly string[], held: Partial<Record<Wall, boolean>>): Wrapper {
+  const node = [
+    process.execPath,
+    '--permission',
+    ...readable().map((path) => `--allow-fs-read=${path}`),
+    '--disallow-code-generation-from-strings',
+    '--max-old-space-size=96',
+    '--no-warnings',
+    ENTRY,
+  ]
+  const [program, ...args] = [...prefix, ...node] as [string, ...string[]]
+  return {
+    held: { uid: false, network: false, processes: false, privileges: false, ...held },
+    // Scripts see the platform's time zone and nothing else of its environment.
+    env: { TZ: new Intl.DateTimeFormat().resolvedOptions().timeZone },
+    command: (mode, ...rest) => [program, [...args, mode, ...rest]],
+  }
+}
+
+/** The sandbox's own files and pyodide's, under the names they are asked for and where they really lie. */
+function readable(): string[] {
+  const folders = [dirname(dirname(ENTRY)), dirname(fileURLToPath(import.meta.resolve('pyodide')))]
+  return [...new Set([...folders, ...folders.map((folder) => realpathSync(folder))])]
+}
+
+/** Whether a process started so can read its files and tells of the walls what it should. */
+function holds(wrapper: Wrapper): Promise<boolean> {
+  const [program, args] = wrapper.command('probe')
+  return new Promise((resolve) => {
+    const probe = spawn(program, args, {
+      env: wrapper.env,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      timeout: PROBE_MS,
+      killSignal: 'SIGKILL',
+    })
+    let told = ''
+    probe.stdio[3]?.on('data', (chunk: Buffer) => (told += chunk.toString()))
+    probe.stdio[3]?.on('error', () => {})
+    probe.once('error', () => resolve(false))
+    probe.once('close', (code) => resolve(code === 0 && stands(wrapper, told)))
+  })
+}
+
+function stands({ held }: Wrapper, told: string): boolean {
+  try {
+    const seen = JSON.parse(told) as { uid: unknown; pid: unknown; interfaces: unknown }
+    return (
+      (!held.uid || seen.uid === SANDBOX_UID) &&
+      (!held.network || seen.interfaces === 0) &&
+      (!held.processes || seen.pid === 1)
+    )
+  } catch {
+    return false
+  }
+}
