@@ -35,6 +35,7 @@ export class JsonSyntaxError extends SyntaxError {
 const MAX_DEPTH = 500
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+const PYTHON_NUMBER = new RegExp(`${NUMBER.source}|NaN|-?Infinity`, 'y')
 // The control characters are what JSON forbids in a string.
 // eslint-disable-next-line no-control-regex
 const PLAIN_RUN = /[^"\\\u0000-\u001f]*/y
@@ -50,13 +51,18 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: '\t',
 }
 
+/** `nonFinite`: `NaN`, `Infinity` and `-Infinity` are read as numbers, as Python reads and writes them. */
+export type JsonReading = Readonly<{ nonFinite?: boolean }>
+
 class Reader {
   readonly text: string
+  readonly number: RegExp
   at = 0
   depth = 0
 
-  constructor(text: string) {
+  constructor(text: string, { nonFinite = false }: JsonReading = {}) {
     this.text = text
+    this.number = nonFinite ? PYTHON_NUMBER : NUMBER
   }
 
   fail(message: string): never {
@@ -106,7 +112,7 @@ class Reader {
       case undefined:
         return this.fail('unexpected end')
       default: {
-        const text = this.match(NUMBER)
+        const text = this.match(this.number)
         return text === '' ? this.fail('unexpected character') : new JsonNumber(text)
       }
     }
@@ -181,8 +187,8 @@ class Reader {
 }
 
 /** Reads one JSON value. Throws `JsonSyntaxError`. */
-export function parseJson(text: string): Json {
-  const reader = new Reader(text)
+export function parseJson(text: string, reading?: JsonReading): Json {
+  const reader = new Reader(text, reading)
   const value = reader.value()
   reader.end()
   return value

@@ -1,0 +1,93 @@
+import { isArray, isObject, type Json, type JsonObject } from '../../../contracts/json.ts'
+import { CaseFault } from './fault.ts'
+import { formEncode, pairsOf } from './form.ts'
+import { dumps, dumpsIndented, isFiniteJson, str, truthy } from './python.ts'
+
+/** What a request carries. `shown` is how results show it; `type` is the Content-Type that goes with it by itself. */
+export type RequestBody = Readonly<{
+  kind: 'none' | 'text' | 'json' | 'form' | 'multipart'
+  bytes: Uint8Array | null
+  shown: string
+  type: string | undefined
+}>
+
+export const NO_BODY: RequestBody = { kind: 'none', bytes: null, shown: 'None', type: undefined }
+
+const encoder = new TextEncoder()
+
+function utf8(text: string): Uint8Array {
+  if (!text.isWellFormed()) throw new CaseFault('请求体中含有无法用UTF-8编码的字符')
+  return encoder.encode(text)
+}
+
+/**
+ * The body that a case's `request` asks for: `files` before `data` before `json`; `data` only when Python takes it as true, `json`
+ * whenever it is present and not null. `boundary` is asked for with multipart alone. Throws `CaseFault`.
+ */
+export function bodyOf(request: JsonObject, boundary: () => string): RequestBody {
+  const data = request.get('data')
+  const files = request.get('files')
+  if (files !== undefined && truthy(files)) return multipart(files, data, boundary())
+  if (data !== undefined && truthy(data)) return dataBody(data)
+  const json = request.get('json')
+  return json === undefined || json === null ? NO_BODY : jsonBody(json)
+}
+
+function dataBody(data: Json): RequestBody {
+  if (typeof data === 'string') return { kind: 'text', bytes: utf8(data), shown: data, type: undefined }
+  if (!isObject(data) && !isArray(data)) throw new CaseFault('请求参数data应为字符串、对象或键值对列表')
+  const text = formEncode(data, 'data')
+  return { kind: 'form', bytes: utf8(text), shown: text, type: 'application/x-www-form-urlencoded' }
+}
+
+function jsonBody(json: Json): RequestBody {
+  if (!isFiniteJson(json)) throw new CaseFault('请求参数json中含有JSON不能表示的数值(NaN或Infinity)')
+  return { kind: 'json', bytes: utf8(dumps(json)), shown: dumpsIndented(json), type: 'application/json' }
+}
+
+type Part = Readonly<{ name: string; fileName?: string; type?: string; content: string }>
+
+/** Form fields of `data`, then the entries of `files`: `text`, `[file name, text]` or `[file name, text, mime type]`. */
+function multipart(files: Json, data: Json | undefined, boundary: string): RequestBody {
+  if (typeof data === 'string' && data !== '') throw new CaseFault('请求参数files与字符串data不能同时使用')
+  const parts = [...(data !== undefined && truthy(data) ? fieldParts(data) : []), ...fileParts(files)]
+  const text = `${parts.map((part) => `--${boundary}\r\n${partText(part)}\r\n`).join('')}--${boundary}--\r\n`
+  return { kind: 'multipart', bytes: utf8(text), shown: text, type: `multipart/form-data; boundary=${boundary}` }
+}
+
+function fieldParts(data: Json): readonly Part[] {
+  return pairsOf(data, 'data').flatMap(([name, value]) => {
+    const values = isObject(value) ? [...value.keys()] : isArray(value) ? value : [value]
+    return values.filter((item) => item !== null).map((item) => ({ name, content: str(item) }))
+  })
+}
+
+function fileParts(files: Json): readonly Part[] {
+  return pairsOf(files, 'files').flatMap(([name, entry]) => {
+    const [fileName, content, type, ...rest] = typeof entry === 'string' ? [name, entry] : isArray(entry) ? entry : []
+    if (content === null) return []
+    const known = typeof fileName === 'string' && typeof content === 'string' && rest.length === 0
+    if (!known || (type !== undefined && type !== null && typeof type !== 'string')) {
+      throw new CaseFault(`请求参数files的${name}应为文本、[文件名, 内容]或[文件名, 内容, 类型]`)
+    }
+    return [{ name, fileName, content, ...(typeof type === 'string' ? { type } : {}) }]
+  })
+}
+
+function partText({ name, fileName, type, content }: Part): string {
+  const disposition = `form-data; name="${quoted(name)}"${fileName === undefined ? '' : `; filename="${quoted(fileName)}"`}`
+  if (type !== undefined && /[\r\n]/.test(type)) throw new CaseFault(`请求参数files的${name}的类型无效`)
+  const contentType = type === undefined ? '' : `Content-Type: ${type}\r\n`
+  return `Content-Disposition: ${disposition}\r\n${contentType}\r\n${content}`
+}
+
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001a\u001c-\u001f\u007f]/g
+
+/** HTML5's rule for names inside quotes; the escape character alone is let through. */
+function quoted(text: string): string {
+  return text
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '%22')
+    .replace(CONTROL, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}

@@ -1,0 +1,84 @@
+import type { SerializedCookieJar } from 'tough-cookie'
+import { JsonNumber, isArray, isObject, type Json, type JsonObject } from '../../../contracts/json.ts'
+import { RunCookies } from './cookies.ts'
+import type { TargetDeny } from './deny.ts'
+import type { ScriptSession } from './scripts.ts'
+import { openConnections, type Connections } from './send.ts'
+
+/** The environment that a run runs in. */
+export type RunEnvironment = Readonly<{
+  host: string
+  headers: JsonObject
+  /** For a debug run with `debug_global_variable` laid over it. */
+  globalVariables: JsonObject
+  /** Python source whose functions scripts call as `global_func.name`. */
+  globalFunc: string
+  /** Values in clear that results show as `******`. */
+  secrets: readonly string[]
+}>
+
+export type FlowOptions = Readonly<{
+  environment: RunEnvironment
+  /** A run of one case by `cases/run/`: the engine's DEBUG lines are kept. */
+  debug: boolean
+  scripts: ScriptSession
+  targetDeny: TargetDeny
+  /** Where an earlier attempt of the same run stopped. */
+  resume?: Readonly<{ env: JsonObject; ENV: JsonObject; cookies?: SerializedCookieJar }>
+}>
+
+/** One run under way: what its cases share. Cases run one after the other. */
+export interface Flow {
+  readonly debug: boolean
+  readonly scripts: ScriptSession
+  readonly connections: Connections
+  readonly cookies: RunCookies
+  readonly secrets: readonly string[]
+  /** Whether the environment's source has anything to fail with: then a case without scripts asks the sandbox too. */
+  readonly hasGlobalCode: boolean
+  /** The temporary scope; lives as long as a scene. */
+  env: JsonObject
+  /** The global scope: `host`, `headers` and the environment's variables. */
+  ENV: JsonObject
+}
+
+export function openFlow({ environment, debug, scripts, targetDeny, resume }: FlowOptions): Flow {
+  const { host, headers, globalVariables, globalFunc, secrets } = environment
+  return {
+    debug,
+    scripts,
+    connections: openConnections(targetDeny),
+    cookies: new RunCookies(resume?.cookies),
+    secrets,
+    hasGlobalCode: hasCode(globalFunc.replace(DOCSTRING, '').replace(TOOLS_IMPORT, '')),
+    env: resume?.env ?? new Map(),
+    ENV: resume?.ENV ?? new Map<string, Json>([['host', host], ['headers', headers], ...globalVariables]),
+  }
+}
+
+/** What every environment's source begins with (seed 000 四.2.1) cannot fail, so that it alone starts no sandbox. */
+const DOCSTRING = /^\s*("""[^\\]*?"""|'''[^\\]*?''')/
+const TOOLS_IMPORT = /^from (apitestengine|ApiTestEngine)\.core\.tools import \*[ \t]*$/m
+
+/** The temporary variables of a scene end with it. */
+export function beginScene(flow: Flow): void {
+  flow.env = new Map()
+}
+
+/** Closes the run's connections. The sandbox belongs to who opened it. */
+export async function closeFlow(flow: Flow): Promise<void> {
+  await flow.connections.close()
+}
+
+/** Whether a Python source does anything: blank lines and comments do not. */
+export function hasCode(source: string): boolean {
+  return source.split(/\r\n|\r|\n/).some((line) => !/^\s*(#|$)/.test(line))
+}
+
+/** The texts that stand for a secret value wherever it is shown: a string itself, a number's text, what lists and objects hold. */
+export function secretTexts(json: Json): readonly string[] {
+  if (typeof json === 'string') return [json]
+  if (json instanceof JsonNumber) return [json.text]
+  if (isArray(json)) return json.flatMap(secretTexts)
+  return isObject(json) ? [...json.values()].flatMap(secretTexts) : []
+}

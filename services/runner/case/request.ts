@@ -1,0 +1,181 @@
+import { JsonNumber, isArray, isObject, type Json, type JsonObject } from '../../../contracts/json.ts'
+import { bodyOf, type RequestBody } from './body.ts'
+import { CaseFault } from './fault.ts'
+import { queryOf } from './form.ts'
+import { authorizationOf, basicAuthorization, headerMembers, mergeHeaders, type HeaderMap } from './headers.ts'
+import { str, truthy } from './python.ts'
+import { prepareUrl, type TargetUrl } from './url.ts'
+
+/** One request as it goes on the wire; `headers` are all that are sent but `Host`, in the order of python-requests. */
+export type WireRequest = Readonly<{ method: string; url: TargetUrl; headers: HeaderMap; body: RequestBody }>
+
+/** Milliseconds: to connect, and between two signs of life of the answer. */
+export type Timeouts = Readonly<{ connect: number; read: number }>
+
+/** How the whole exchange is to be made, redirects included. */
+export type Transport = Readonly<{
+  timeouts: Timeouts
+  allowRedirects: boolean
+  verify: boolean
+  /** By scheme, `scheme://host`, `all` or `all://host`, as requests names them. */
+  proxies: ReadonlyMap<string, string>
+}>
+
+export type BuiltRequest = Readonly<{
+  wire: WireRequest
+  transport: Transport
+  /** The case's own `cookies`, sent beside the jar's and never kept in it. */
+  cookies: readonly (readonly [string, string])[]
+  /** The address as the log tells it: before `params`. */
+  address: string
+  /** Header names that were given but cannot be sent. */
+  dropped: readonly string[]
+}>
+
+/** What the builder cannot know by itself. */
+export type RequestContext = Readonly<{
+  /** The `Cookie` header for this address: the jar's cookies, then `own`. */
+  cookieHeader: (url: TargetUrl, own: readonly (readonly [string, string])[]) => string | undefined
+  boundary: () => string
+}>
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+/** Methods that the client sends `Content-Length: 0` with when there is no body. */
+const EXPECTS_BODY = ['PUT', 'POST', 'PATCH', 'QUERY', 'PROPFIND', 'PROPPATCH']
+const DEFAULT_TIMEOUT_MS = 30_000
+
+/** What a case takes from its environment, as the global scope holds it when the request is built. */
+export type RequestEnvironment = Readonly<{ host: Json | undefined; headers: Json | undefined }>
+
+/**
+ * The request that a case asks for. `data` is the case with its variables substituted. Throws `CaseFault` with the reason when
+ * it cannot be sent.
+ */
+export function buildRequest(data: JsonObject, environment: RequestEnvironment, context: RequestContext): BuiltRequest {
+  if (truthy(data.get('file'))) throw new CaseFault('file(文件上传)暂不支持')
+  const request = objectOf(data.get('request'), 'request')
+  for (const key of ['hooks', 'cert']) {
+    if (request.has(key) && request.get(key) !== null) throw new CaseFault(`请求参数${key}不支持`)
+  }
+  const { address, method } = addressOf(data.get('interface'), environment.host)
+  const url = prepareUrl(address, queryOf(request.get('params')))
+  const { headers, dropped } = mergeHeaders([
+    headerMembers(environment.headers, '环境的headers'),
+    headerMembers(request.get('headers'), 'request.headers'),
+    headerMembers(data.get('headers'), 'headers'),
+  ])
+  const body = bodyOf(request, context.boundary)
+  const cookies = cookiesOf(request.get('cookies'))
+  const cookie = headers.has('Cookie') ? undefined : context.cookieHeader(url, cookies)
+  const authorization =
+    authorizationOf(request.get('auth')) ??
+    (url.credentials && basicAuthorization(url.credentials.user, url.credentials.password))
+  const wire = { method, url, headers: finish(headers, { method, body, cookie, authorization }), body }
+  return { wire, transport: transportOf(request), cookies, address, dropped }
+}
+
+function objectOf(json: Json | undefined, field: string): JsonObject {
+  if (json === undefined || json === null) return new Map()
+  if (!isObject(json)) throw new CaseFault(`${field}应为对象`)
+  return json
+}
+
+function addressOf(json: Json | undefined, host: Json | undefined): { address: string; method: string } {
+  const url = objectOf(json, 'interface').get('url') ?? ''
+  const written = objectOf(json, 'interface').get('method') ?? null
+  if (typeof url !== 'string') throw new CaseFault(`接口地址应为文本：${str(url)}`)
+  const method = typeof written === 'string' ? written.toUpperCase() : ''
+  if (!TOKEN.test(method) || method === 'CONNECT') throw new CaseFault(`请求方法无效：${str(written)}`)
+  if (/^https?:\/\//i.test(url)) return { address: url, method }
+  if (typeof host !== 'string') throw new CaseFault('环境变量host应为文本')
+  const slash = url === '' || url.startsWith('/') || host.endsWith('/') ? '' : '/'
+  return { address: host + slash + url, method }
+}
+
+/**
+ * `Content-Type` as given when it fits: always with a text body, a JSON type with JSON; else the body decides, and without one
+ * there is none. A name not spelled exactly `Content-Type` is sent as given.
+ */
+function givenTypeFits(value: string, body: RequestBody): boolean {
+  return body.kind === 'text' || (body.kind === 'json' && /[/+]json\s*(;|$)/i.test(value))
+}
+
+type Finish = Readonly<{
+  method: string
+  body: RequestBody
+  cookie: string | undefined
+  authorization: string | undefined
+}>
+
+/** Adds what the body, the jar and the login bring, in the order in which requests adds it. */
+function finish(headers: HeaderMap, { method, body, cookie, authorization }: Finish): HeaderMap {
+  if (headers.spelling('Content-Type') === 'Content-Type' && !givenTypeFits(headers.get('Content-Type') ?? '', body)) {
+    headers.delete('Content-Type')
+  }
+  if (cookie !== undefined) headers.set('Cookie', cookie)
+  setContentLength(headers, method, body)
+  if (body.type !== undefined && !headers.has('Content-Type')) headers.set('Content-Type', body.type)
+  if (authorization !== undefined) headers.set('Authorization', authorization)
+  return headers
+}
+
+/** `Content-Length` as the client really sends it. */
+export function setContentLength(headers: HeaderMap, method: string, body: RequestBody): void {
+  const length = body.bytes?.length ?? 0
+  if (length > 0 || EXPECTS_BODY.includes(method)) headers.set('Content-Length', String(length))
+}
+
+function cookiesOf(json: Json | undefined): readonly (readonly [string, string])[] {
+  return [...objectOf(json, 'cookies')]
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => {
+      if (isObject(value) || isArray(value)) throw new CaseFault(`cookies的${name}应为文本`)
+      return [name, str(value)] as const
+    })
+}
+
+function transportOf(request: JsonObject): Transport {
+  const redirects = request.get('allow_redirects')
+  const verify = request.get('verify') ?? true
+  if (typeof verify !== 'boolean') throw new CaseFault('verify应为true或false')
+  return {
+    timeouts: timeoutsOf(request.get('timeout') ?? null),
+    allowRedirects: redirects === undefined || truthy(redirects),
+    verify,
+    proxies: proxiesOf(request.get('proxies')),
+  }
+}
+
+/** `timeout`: seconds, or `[connect, read]`; null means the default. */
+function timeoutsOf(json: Json): Timeouts {
+  const [connect = null, read = null, ...rest] = isArray(json) ? json : [json, json]
+  if (rest.length > 0) throw new CaseFault('timeout应为秒数或[连接秒数, 读取秒数]')
+  return { connect: milliseconds(connect), read: milliseconds(read) }
+}
+
+function milliseconds(json: Json): number {
+  if (json === null) return DEFAULT_TIMEOUT_MS
+  const seconds = json instanceof JsonNumber ? json.valueOf() : Number.NaN
+  // Above 24 days a timer would fire at once.
+  if (!(seconds > 0 && seconds * 1000 < 2 ** 31)) throw new CaseFault(`timeout应为大于0的秒数：${str(json)}`)
+  return seconds * 1000
+}
+
+function proxiesOf(json: Json | undefined): ReadonlyMap<string, string> {
+  const proxies = new Map<string, string>()
+  for (const [name, value] of objectOf(json, 'proxies')) {
+    if (value === null || value === '') continue
+    if (typeof value !== 'string') throw new CaseFault(`proxies的${name}应为文本`)
+    const address = value.includes('://') ? value : `http://${value}`
+    if (!/^https?:\/\//i.test(address) || !URL.canParse(address))
+      throw new CaseFault(`proxies的${name}应为http或https地址：${value}`)
+    proxies.set(name.toLowerCase(), address)
+  }
+  return proxies
+}
+
+/** The proxy for an address, the most exact name first. */
+export function proxyFor(url: TargetUrl, proxies: ReadonlyMap<string, string>): string | undefined {
+  const names = [`${url.scheme}://${url.hostname}`, url.scheme, `all://${url.hostname}`, 'all']
+  return names.map((name) => proxies.get(name)).find((address) => address !== undefined)
+}

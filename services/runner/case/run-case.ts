@@ -1,0 +1,329 @@
+import { randomBytes } from 'node:crypto'
+import {
+  isObject,
+  parseJson,
+  stringifyJson,
+  type Json,
+  type JsonObject,
+  type JsonText,
+} from '../../../contracts/json.ts'
+import { CaseLog } from './case-log.ts'
+import { CaseFault } from './fault.ts'
+import { hasCode, type Flow } from './flow.ts'
+import { repr } from './python.ts'
+import { exchange, type Hop } from './redirects.ts'
+import { buildRequest, type BuiltRequest } from './request.ts'
+import { charsetOf, decodeBody, shownBody, shownHeaders } from './response.ts'
+import {
+  MAX_SHOWN_BODY,
+  NO_CHANGES,
+  keptBody,
+  mergeChanges,
+  publicResult,
+  runTime,
+  storableChanges,
+  type CaseOutcome,
+  type CaseState,
+  type ShownExchange,
+} from './result.ts'
+import type { Assertion, ScriptOutcome, ScriptResponse } from './scripts.ts'
+import { basicCredentials, maskOf, type Mask } from './secrets.ts'
+import { substitute } from './variables.ts'
+
+/** A case as it is kept: JSON fields as their texts. */
+export type CaseToRun = Readonly<{
+  title: string
+  interface: Readonly<{ url: string; method: string; name?: string }>
+  headers: JsonText
+  request: JsonText
+  file: JsonText
+  setupScript: string
+  teardownScript: string
+}>
+
+export type CaseDeps = Readonly<{
+  clock: Readonly<{
+    /** ISO 8601. */
+    now: () => string
+    /** Milliseconds of a clock that never goes back. */
+    monotonic: () => number
+  }>
+  /** Ends the case: its request is aborted and `runCase` throws the reason. */
+  signal?: AbortSignal
+}>
+
+/**
+ * Runs one case: setup script, variables, request, teardown script, verdict. Whatever goes wrong inside the case is its verdict
+ * 错误 with the reason in the log; only the abortion by `signal` is thrown.
+ */
+export async function runCase(flow: Flow, testCase: CaseToRun, deps: CaseDeps): Promise<CaseOutcome> {
+  const startedAt = deps.clock.now()
+  const from = deps.clock.monotonic()
+  const run = new CaseRun(flow, testCase, deps.signal)
+  const state = await run.perform()
+  const { result, changes } = run.finished(state)
+  return {
+    result: publicResult(
+      {
+        ...result,
+        state,
+        run_time: runTime(deps.clock.monotonic() - from),
+        assertions: run.assertions,
+        started_at: startedAt,
+      },
+      run.mask,
+    ),
+    envChanges: storableChanges(changes.env),
+    globalChanges: storableChanges(changes.ENV),
+    cookies: flow.cookies.snapshot(),
+  }
+}
+
+/** The fields of a case in which variables are replaced. */
+const SUBSTITUTED = ['interface', 'headers', 'request', 'file']
+
+class CaseRun {
+  readonly flow: Flow
+  readonly title: string
+  readonly signal: AbortSignal | undefined
+  readonly log: CaseLog
+  readonly assertions: Assertion[] = []
+  mask: Mask
+  /** The case as its scripts see it. */
+  data: JsonObject
+  sent: ShownExchange | undefined
+  changes = { env: NO_CHANGES, ENV: NO_CHANGES }
+
+  constructor(flow: Flow, testCase: CaseToRun, signal: AbortSignal | undefined) {
+    this.flow = flow
+    this.title = testCase.title
+    this.signal = signal
+    this.mask = maskOf(flow.secrets)
+    this.log = new CaseLog(flow.debug, (text) => this.mask(text))
+    this.data = dataOf(testCase)
+  }
+
+  /** The order of one case. */
+  async perform(): Promise<CaseState> {
+    this.log.add('INFO', `开始执行用例：【${this.title}】\n`)
+    this.log.debug(() => `临时变量：\n${repr(this.flow.env)}`)
+    this.log.debug(() => `全局变量：\n${repr(this.flow.ENV)}`)
+    try {
+      const state = (await this.begin()) ?? (await this.setup()) ?? (await this.teardown(await this.request()))
+      this.concluded(state)
+      return state
+    } catch (error) {
+      if (this.signal?.aborted === true) throw this.signal.reason
+      this.log.add('EXCEPT', `${reasonOf(error)}\n`)
+      this.concluded('错误')
+      return '错误'
+    }
+  }
+
+  finished(state: CaseState) {
+    const result = { name: this.title, log_data: this.log.lines, ...this.sent, state }
+    return { result, changes: this.changes }
+  }
+
+  /** A case without scripts, in an environment without functions, needs no sandbox. */
+  async begin(): Promise<CaseState | undefined> {
+    const scripted = ['setup_script', 'teardown_script'].some((name) => hasCode(this.script(name)))
+    if (!scripted && !this.flow.hasGlobalCode) return undefined
+    const fault = await this.flow.scripts.beginCase()
+    this.signal?.throwIfAborted()
+    if (fault === undefined) return undefined
+    this.log.add('ERROR', `全局工具函数执行错误:\n${fault.message}`)
+    this.log.add('EXCEPT', fault.traceback)
+    return '错误'
+  }
+
+  async setup(): Promise<CaseState | undefined> {
+    this.log.add('INFO', '*********执行前置脚本*********')
+    const script = this.script('setup_script')
+    if (!hasCode(script)) return undefined
+    return this.taken('前置', await this.flow.scripts.setup({ script, ...this.scriptScopes() }))
+  }
+
+  /** Sends what the case asks for, by the variables that stand now. */
+  async request(): Promise<ScriptResponse> {
+    const built = this.build()
+    for (const name of built.dropped) this.log.add('WARNING', `请求头${name}由发送端决定，未按用例发送`)
+    this.log.add('INFO', `发送[${built.wire.method}]请求 : 请求地址为${built.address}：`)
+    try {
+      const hops = await exchange(built, this.flow.cookies, this.flow.connections, this.signal)
+      return await this.answered(hops)
+    } catch (error) {
+      if (error instanceof CaseFault)
+        throw new CaseFault(`请求发送失败，错误信息如下：${error.message}`, { cause: error })
+      throw error
+    }
+  }
+
+  build(): BuiltRequest {
+    const { flow, data } = this
+    const ownHeaders = flow.ENV.get('headers')
+    const headers = ownHeaders === undefined ? undefined : substitute(ownHeaders, flow)
+    for (const name of SUBSTITUTED) {
+      const value = data.get(name)
+      if (value !== undefined) data.set(name, substitute(value, flow))
+    }
+    const built = buildRequest(
+      data,
+      { host: flow.ENV.get('host'), headers },
+      {
+        cookieHeader: (url, own) => flow.cookies.header(url, own),
+        boundary: () => randomBytes(16).toString('hex'),
+      },
+    )
+    data.set('headers', new Map([...members(headers), ...members(data.get('headers'))]))
+    const values = built.wire.headers.entries().map(([, value]) => value)
+    this.mask = maskOf(flow.secrets, basicCredentials(values, flow.secrets))
+    return built
+  }
+
+  async answered(hops: readonly [Hop, ...Hop[]]): Promise<ScriptResponse> {
+    const history: ScriptResponse[] = []
+    for (const hop of hops.slice(0, -1))
+      history.push(await seen(hop, await decodeBody(hop.response).catch(() => hop.response.body)))
+    const last = hops.at(-1) ?? hops[0]
+    const body = await decodeBody(last.response)
+    const response = await seen(last, body, history)
+    const charset = charsetOf(last.response.headers, body)
+    const received = keptBody(shownBody(body, charset), this.mask)
+    const requested = keptBody(last.request.body.shown, this.mask)
+    this.sent = {
+      url: last.request.url.href,
+      method: last.request.method,
+      status_cede: last.response.status,
+      response_header: shownHeaders(last.response.headers),
+      requests_header: shownHeaders(last.request.headers.entries()),
+      response_body: received.text,
+      requests_body: requested.text,
+    }
+    this.log.debug(() => `请求头：\n${reprHeaders(this.sent?.requests_header ?? {})}`)
+    this.log.debugBody('请求体', requested.text)
+    this.log.add('INFO', `请求响应状态码:${last.response.status}`)
+    this.log.debug(() => `响应头：\n${reprHeaders(this.sent?.response_header ?? {})}`)
+    this.log.debugBody('响应体', received.text)
+    for (const [name, cut] of [
+      ['请求体', requested.cut],
+      ['响应体', received.cut],
+    ] as const) {
+      if (cut) this.log.add('WARNING', `${name}超过${MAX_SHOWN_BODY / 1024 / 1024}MiB，结果中只保留开头部分`)
+    }
+    return response
+  }
+
+  async teardown(response: ScriptResponse): Promise<CaseState> {
+    this.log.add('INFO', '*********执行后置脚本*********')
+    const script = this.script('teardown_script')
+    if (!hasCode(script)) return '成功'
+    return this.taken('后置', await this.flow.scripts.teardown({ script, ...this.scriptScopes(), response })) ?? '成功'
+  }
+
+  /** A setup script may have changed the teardown script too. */
+  script(name: string): string {
+    const script = this.data.get(name)
+    return typeof script === 'string' ? script : ''
+  }
+
+  scriptScopes() {
+    return {
+      data: stringifyJson(this.data),
+      env: stringifyJson(this.flow.env),
+      ENV: stringifyJson(this.flow.ENV),
+    }
+  }
+
+  /** Takes over what a script did, however it ended; answers the verdict when the case ends here. */
+  taken(phase: '前置' | '后置', outcome: ScriptOutcome): CaseState | undefined {
+    this.signal?.throwIfAborted()
+    this.log.append(outcome.log)
+    this.assertions.push(...outcome.assertions)
+    this.data = objectOf(outcome.data)
+    this.flow.env = objectOf(outcome.env)
+    this.flow.ENV = objectOf(outcome.ENV)
+    this.changes = {
+      env: mergeChanges(this.changes.env, outcome.changes.env),
+      ENV: mergeChanges(this.changes.ENV, outcome.changes.ENV),
+    }
+    const { end } = outcome
+    switch (end.kind) {
+      case 'done':
+        return undefined
+      case 'failed':
+        return '失败'
+      case 'skipped':
+        return '跳过'
+      case 'error':
+        this.log.add('EXCEPT', end.traceback)
+        return '错误'
+      case 'limit':
+        this.log.add('ERROR', `${phase}脚本执行错误:\n${end.message}`)
+        this.log.add('EXCEPT', `${end.message}\n`)
+        return '错误'
+    }
+  }
+
+  concluded(state: CaseState): void {
+    if (state === '成功') this.log.verdict('INFO', `${this.title}执行——>【通过】\n`)
+    else if (state === '失败') this.log.verdict('WARNING', `${this.title}执行——>【失败】\n`)
+    else if (state === '错误') this.log.verdict('ERROR', `${this.title}执行——>【错误Error】\n`)
+    else this.log.verdict('WARNING', `${this.title}执行——>【跳过】\n`)
+  }
+}
+
+function dataOf(testCase: CaseToRun): JsonObject {
+  const { title, interface: called, headers, request, file, setupScript, teardownScript } = testCase
+  return new Map<string, Json>([
+    ['title', title],
+    ['interface', new Map(Object.entries(called))],
+    ['headers', parseJson(headers)],
+    ['request', parseJson(request)],
+    ['file', parseJson(file)],
+    ['setup_script', setupScript],
+    ['teardown_script', teardownScript],
+  ])
+}
+
+function members(json: Json | undefined): JsonObject {
+  return isObject(json) ? json : new Map()
+}
+
+function objectOf(text: JsonText): JsonObject {
+  return members(parseJson(text, { nonFinite: true }))
+}
+
+function reprHeaders(headers: Readonly<Record<string, string>>): string {
+  return repr(new Map(Object.entries(headers)))
+}
+
+/** The sentence that ends an EXCEPT line. An error that is not the case's own is told too: the run goes on without it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof CaseFault) return `ValueError: ${error.message}`
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
+
+async function seen(
+  { request, response, cookies }: Hop,
+  body: Buffer,
+  history: readonly ScriptResponse[] = [],
+): Promise<ScriptResponse> {
+  return {
+    status: response.status,
+    reason: response.reason,
+    headers: response.headers,
+    body,
+    url: request.url.href,
+    encoding: charsetOf(response.headers, body).encoding,
+    elapsedMs: response.elapsedMs,
+    cookies,
+    history,
+    request: {
+      method: request.method,
+      url: request.url.href,
+      headers: request.headers.entries(),
+      body: request.body.bytes === null ? null : Buffer.from(request.body.bytes).toString(),
+    },
+  }
+}
