@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
-import { commandLine, isRunning, processStart, waitUntilGone, workingDirectory } from './processes.ts'
+import { commandLine, isRunning, processStart, runningPids, waitUntilGone, workingDirectory } from './processes.ts'
 
 const children: ChildProcess[] = []
 
@@ -51,7 +51,10 @@ describe('other processes', () => {
     expect(isRunning(pid)).toBe(true)
     expect(await waitUntilGone(pid, 20)).toBe(false)
     expect(commandLine(pid)).toEqual(['sleep', '60'])
-    if (process.platform === 'linux') expect(workingDirectory(pid)).toBe(await realpath(tmpdir()))
+    if (process.platform === 'linux') {
+      expect(workingDirectory(pid)).toBe(await realpath(tmpdir()))
+      expect(runningPids()).toEqual(expect.arrayContaining([pid, process.pid]))
+    }
     expect(commandLine(2 ** 30)).toEqual([])
   })
 })

@@ -3,7 +3,7 @@
  * `ps`. Everything here is synchronous and takes microseconds on Linux, milliseconds elsewhere.
  */
 import { execFileSync, type StdioOptions } from 'node:child_process'
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const onLinux = process.platform === 'linux'
@@ -40,6 +40,17 @@ export function workingDirectory(pid: number): string | undefined {
     return readlinkSync(`/proc/${pid}/cwd`)
   } catch {
     return undefined
+  }
+}
+
+/** The pids of all processes; none where there is no /proc. */
+export function runningPids(): number[] {
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+  } catch {
+    return []
   }
 }
 

@@ -3,7 +3,7 @@ import { open, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { errorCode } from '../error-code.ts'
 import type { Log } from '../log.ts'
-import { commandLine, isRunning, waitUntilGone, workingDirectory } from '../processes.ts'
+import { commandLine, isRunning, runningPids, waitUntilGone, workingDirectory } from '../processes.ts'
 
 /** What a server says about itself in the `postmaster.pid` of its cluster. */
 export interface Postmaster {
@@ -20,7 +20,7 @@ const shutdownPatience = 10_000
 /** Reads `postmaster.pid`; undefined when there is none or it is not complete. */
 export function readPostmaster(cluster: string): Postmaster | undefined {
   const [pid, , , port, socketDirectory, , , status] = lines(cluster)
-  if (pid === undefined || !/^-?\d+$/.test(pid)) return undefined
+  if (pid === undefined || !/^-?\d{1,10}$/.test(pid)) return undefined
   return {
     // A server in single-user mode writes its pid as a negative number.
     pid: Math.abs(Number(pid)),
@@ -59,6 +59,21 @@ export async function endLeftover(cluster: string, log: Log): Promise<void> {
   } else {
     await disown(cluster, left.pid)
   }
+  await endChildren(cluster, log)
+}
+
+/**
+ * Ends the children of a killed server. Most notice by themselves, but one in the middle of a long statement does not
+ * look, and no new server starts while it may still write. They are known by their folder: a server's processes work in
+ * its cluster's. Where the system does not tell it, the start waits for them a while.
+ */
+async function endChildren(cluster: string, log: Log): Promise<void> {
+  const children = runningPids().filter(
+    (pid) => workingDirectory(pid) === cluster && /(^|\/)postgres(:|$)/.test(commandLine(pid)[0] ?? ''),
+  )
+  if (children.length > 0) log.warn({ pids: children }, 'processes of a killed database server still run and are ended')
+  // The signal by which their own server would have told them that all is lost.
+  await Promise.all(children.map((pid) => endServer(stranger(pid), ['SIGQUIT', 'SIGKILL'])))
 }
 
 /** A server's process: how to signal it (false when it is gone), and how to wait for its end. */
@@ -68,9 +83,11 @@ export interface Ending {
   gone(milliseconds: number): Promise<boolean>
 }
 
+const gentlyFirst = ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const
+
 /** Fast shutdown; when it takes too long, at once; when even that does not help, by force (the next start recovers). */
-export async function endServer(server: Ending): Promise<void> {
-  for (const name of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+export async function endServer(server: Ending, signals: readonly NodeJS.Signals[] = gentlyFirst): Promise<void> {
+  for (const name of signals) {
     if (!server.signal(name) || (await server.gone(shutdownPatience))) return
   }
   throw new Error('the database server does not end')

@@ -51,6 +51,8 @@ export async function freshDatabase(): Promise<TestDatabase> {
 export async function query(url: string, statements: string): Promise<Record<string, unknown>[]> {
   const { Client } = (await import('pg')).default
   const client = new Client(url)
+  // A server that dies is told by the statement under way.
+  client.on('error', () => {})
   await client.connect()
   try {
     const results: unknown = await client.query(statements)
