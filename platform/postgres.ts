@@ -147,14 +147,14 @@ async function openSession(
 async function listen(
   config: ClientConfig,
   where: string,
-  { channel, wake, log }: { channel: string; wake: () => void; log: Log },
+  { channel, wake, log }: { channel: string; wake: (sender?: number) => void; log: Log },
 ): Promise<() => Promise<void>> {
   const stopped = new AbortController()
 
   async function subscribe() {
     const setup = `listen ${escapeIdentifier(channel)}`
     const connection = await connect({ ...config, application_name: `testledger listens to ${channel}` }, where, setup)
-    connection.client.on('notification', wake)
+    connection.client.on('notification', ({ processId }) => wake(processId))
     return connection
   }
 
@@ -233,6 +233,7 @@ function clientConfig(connection: string | ClientConfig): ClientConfig {
     types,
     application_name: 'testledger',
     keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
     connectionTimeoutMillis: 10_000,
     // A transaction that its process forgot would hold back its locks and the cleaning of every table.
     idle_in_transaction_session_timeout: 60_000,

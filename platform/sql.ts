@@ -20,8 +20,11 @@ export interface Database extends Sql {
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
   /** `synchronousCommit: false` is for rows that can be made again: a crash of the server may lose the newest of them, never a part of one. */
   session(options: { name: string; synchronousCommit?: boolean }): Promise<Session>
-  /** Calls `wake` at each NOTIFY on `channel` and after each reconnection (what was sent meanwhile is lost); answers how to stop. */
-  listen(channel: string, wake: () => void): Promise<() => Promise<void>>
+  /**
+   * Calls `wake` at each NOTIFY on `channel`, with the server's process that sent it (`pg_backend_pid`), and without one after each
+   * reconnection (what was sent meanwhile is lost); answers how to stop.
+   */
+  listen(channel: string, wake: (sender?: number) => void): Promise<() => Promise<void>>
   close(): Promise<void>
 }
 
