@@ -5,12 +5,12 @@ import type { Event, StreamId } from './core.ts'
 /** A stream as it stood when the run was asked for. */
 export type Pin = Readonly<{ stream: StreamId; revision: number }>
 
+/** An interface that is not saved, as it was sent with the case. */
+export type Target = Readonly<{ url: string; method: string; name: string }>
+
 /** One case of a run: a saved one by reference, or an unsaved one as it was sent. */
-export type RunCase = Readonly<{ title: string }> &
-  (
-    | Readonly<{ id: number; case: Pin; interface: Pin }>
-    | Readonly<{ unsaved: CaseFields; target: Readonly<{ url: string; method: string; name: string }> }>
-  )
+export type RunCase = Readonly<{ title: string; interface: Pin | Target }> &
+  (Readonly<{ id: number; case: Pin }> | Readonly<{ unsaved: CaseFields }>)
 
 /** Cases that run in order and share their temporary variables. */
 export type Flow = Readonly<{ name: string; cases: readonly RunCase[] }>

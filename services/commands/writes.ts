@@ -37,6 +37,8 @@ export type Writes = Readonly<{
     ids: readonly number[],
     work: (remembered: Remembered) => Promise<T>,
   ): Promise<T>
+  /** A repeat of the command is answered with what stood at `revision`. */
+  keepRevision(commandId: string, revision: bigint): Promise<void>
 }>
 
 const NOT_REMEMBERED: Omit<Remembered, 'ids'> = { repeated: false, revision: undefined }
@@ -87,6 +89,7 @@ export function createWrites(deps: {
 
   return {
     remembering,
+    keepRevision: memory.keepRevision,
 
     async create(aggregate, command, context) {
       return remembering(context, [await nextId(aggregate.kind)], async ({ repeated, ids }) => {

@@ -1,0 +1,138 @@
+import { z } from 'zod'
+import { isObject } from '../../contracts/json.ts'
+import { findRun } from '../../projections/runs.ts'
+import type { RunEnds } from '../../services/runs/ends.ts'
+import { reportOf } from '../../services/runs/report.ts'
+import type { RunRequests, WantedCase } from '../../services/runs/request.ts'
+import { Rejected } from '../../contracts/core.ts'
+import { KeptJson } from './body.ts'
+import { caseContent, caseFields } from './cases.ts'
+import { contextOf } from './context.ts'
+import type { Modules } from './modules.ts'
+import { type Answer, type Route, route } from './route.ts'
+import { flag, id, objectOf, oneOrOther, optionalText, text } from './schema.ts'
+import { PRINTED_REPORT, PRINTED_RESULT, PRINTED_RUN } from './runs.printed.ts'
+
+const target = objectOf({ url: optionalText('接口地址'), method: text('请求方法'), name: optionalText('接口名称') })
+
+const unsaved = objectOf({
+  title: text('用例名称'),
+  interface: oneOrOther(isJsonObject, target, id('接口id'), '必须是接口对象或接口id'),
+  ...caseContent,
+})
+
+const body = z.object({
+  env: id('测试环境id'),
+  cases: oneOrOther(isJsonObject, unsaved, id('已保存用例的id'), '必须是用例对象或已保存用例的id'),
+})
+
+function isJsonObject(value: unknown): boolean {
+  return value instanceof KeptJson && isObject(value.value)
+}
+
+const result = z.object({
+  name: z.string(),
+  log_data: z.array(z.tuple([z.string(), z.string()])),
+  url: z.string().optional(),
+  method: z.string().optional(),
+  status_cede: z.int().optional(),
+  response_header: z.record(z.string(), z.string()).optional(),
+  requests_header: z.record(z.string(), z.string()).optional(),
+  response_body: z.string().optional(),
+  requests_body: z.string().optional(),
+  state: z.enum(['成功', '失败', '错误']),
+  run_time: z.string(),
+  assertions: z.array(z.unknown()).optional(),
+  started_at: z.string().optional(),
+  id: z.int().optional(),
+})
+
+const counts = { all: z.int(), success: z.int(), fail: z.int(), error: z.int() }
+const report = z.object({
+  id: z.int(),
+  info: z.object({
+    results: z.array(z.object({ ...counts, cases: z.array(result), state: z.string(), name: z.string() })),
+    ...counts,
+    task: z.string().nullable(),
+    test_env: z.int(),
+    tester: z.string(),
+  }),
+  record: z.int(),
+})
+
+type RunModules = Modules &
+  Readonly<{
+    runRequests: RunRequests
+    runEnds: RunEnds
+    /** Seconds that an answer waits for its run. */
+    runWaitSeconds: number
+  }>
+
+/** Running a case (seed 000 接口测试模块 2.6) and reading what runs came to (六.2.2). */
+export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds }: RunModules): readonly Route[] {
+  /** The run goes on, whoever still waits for it. */
+  async function accepted(record: number, position: string): Promise<Answer> {
+    const status = (await findRun(models, record))?.status ?? '未执行'
+    return { status: 202, body: { record, status }, position }
+  }
+
+  return [
+    route({
+      method: 'POST',
+      path: '/api/TestInterFace/cases/run/',
+      tag: '接口用例管理',
+      access: 'runs.start',
+      summary: '运行接口测试用例',
+      source: 'seed 000 接口测试模块 2.6',
+      query: z.object({ wait: flag('为 false 时不等待运行结束').default(true) }),
+      body,
+      example: PRINTED_RUN,
+      answers: [
+        {
+          status: 200,
+          description: '用例的运行结果',
+          schema: result.extend({ record: z.int() }),
+          example: PRINTED_RESULT,
+        },
+        {
+          status: 202,
+          description: '运行尚未结束',
+          schema: z.object({ record: z.int(), status: z.string() }),
+          example: { record: 1, status: '执行中' },
+        },
+      ],
+      async handle(call) {
+        const { env, cases } = call.body
+        const wanted = { environment: env, case: wantedCase(cases), tester: call.user.username }
+        const { id: record, position } = await runRequests.runCase(wanted, contextOf(call))
+        const ended = call.query.wait && (await runEnds.ended(record, runWaitSeconds * 1000, call.signal))
+        if (!ended) return accepted(record, position)
+        const [flow] = (await reportOf({ models, blobs }, record))?.results ?? []
+        return { status: 200, body: { ...flow?.cases[0], record }, position }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/testTask/report/:id/',
+      tag: '测试运行记录和报告',
+      access: 'content.read',
+      summary: '获取测试报告详情，id 为运行记录的 id',
+      source: 'seed 000 六.2.2',
+      answers: [{ status: 200, description: '测试报告', schema: report, example: PRINTED_REPORT }],
+      async handle({ params }) {
+        const found = await reportOf({ models, blobs }, params.id)
+        if (!found) throw new Rejected('not_found', '测试报告不存在')
+        const { run, results } = found
+        const { all, success, fail, error } = run
+        const info = { results, all, success, error, fail, task: null, test_env: run.environment, tester: run.tester }
+        return { status: 200, body: { id: run.id, info, record: run.id }, revision: BigInt(run.revision) }
+      },
+    }),
+  ]
+}
+
+function wantedCase(sent: number | z.output<typeof unsaved>): WantedCase {
+  if (typeof sent === 'number') return sent
+  const { interface: owner, ...content } = sent
+  return { content: caseFields(content), interface: owner }
+}

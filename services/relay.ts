@@ -1,0 +1,97 @@
+import { START, type Position, type Recorded } from '../contracts/core.ts'
+import { RUNS_TOPIC, type RunMessage } from '../contracts/topics.ts'
+import type { EventStore } from '../platform/event-store/port.ts'
+import type { Log } from '../platform/log.ts'
+import type { Message, MessageLog } from '../platform/message-log/port.ts'
+import type { Migration } from '../platform/migrations.ts'
+import { pause } from '../platform/pause.ts'
+import type { Database } from '../platform/sql.ts'
+import type { ReadModels } from '../projections/port.ts'
+import { unfinishedRuns } from '../projections/runs.ts'
+
+/** How far the relay has published: of use only beside a message log that outlives the process. */
+export const relayMigration: Migration = {
+  name: 'relay',
+  statements: [
+    'create table relay (only_row boolean primary key default true check (only_row), position text not null)',
+  ],
+}
+
+/** Milliseconds until a relay that failed goes on. */
+const AGAIN = 500
+
+/**
+ * Publishes what asks for work, at least once: it follows the log from its checkpoint and stores that only when the message log has
+ * accepted everything before it. A message log that forgets on exit is given every run that has not ended anew at start.
+ */
+export function startRelay(deps: {
+  store: EventStore
+  messages: MessageLog
+  db: Database
+  models: ReadModels
+  log: Log
+}): { stop(): Promise<void> } {
+  const { store, messages, db, models, log } = deps
+  const stopping = new AbortController()
+  const { signal } = stopping
+
+  async function publishFrom(start: Position): Promise<void> {
+    let position = start
+    for await (const events of store.follow(position, signal)) {
+      const asking = events.filter((event) => event.type === 'RunRequested')
+      if (asking.length > 0) await messages.publish(RUNS_TOPIC, asking.map(messageOf))
+      position = events.at(-1)?.position ?? position
+      if (messages.durable && asking.length > 0) await keepCheckpoint(position)
+    }
+  }
+
+  async function checkpoint(): Promise<Position> {
+    const [row] = await db.query<{ position: string }>('select position from relay')
+    return row?.position ?? START
+  }
+
+  async function keepCheckpoint(position: Position): Promise<void> {
+    await db.query(
+      'insert into relay (position) values ($1) on conflict (only_row) do update set position = excluded.position',
+      [position],
+    )
+  }
+
+  /** Answers where to follow from, with all that came before it published. */
+  async function dispatchUnfinished(): Promise<Position> {
+    const head = await store.head()
+    while (!signal.aborted && !(await models.passed(head)));
+    const runs = signal.aborted ? [] : await unfinishedRuns(models)
+    await messages.publish(
+      RUNS_TOPIC,
+      runs.map((run) => asMessage({ run })),
+    )
+    return head
+  }
+
+  const relaying = (async () => {
+    while (!signal.aborted) {
+      try {
+        await publishFrom(messages.durable ? await checkpoint() : await dispatchUnfinished())
+      } catch (error) {
+        log.warn({ err: error }, 'the relay stumbled and goes on')
+        await pause(AGAIN, signal)
+      }
+    }
+  })()
+
+  return {
+    async stop() {
+      stopping.abort()
+      await relaying
+    },
+  }
+}
+
+function messageOf(event: Recorded): Message {
+  return asMessage({ run: (event.data as { id: number }).id })
+}
+
+function asMessage(message: RunMessage): Message {
+  return { key: `run-${message.run}`, value: JSON.stringify(message) }
+}
