@@ -126,7 +126,12 @@ describe('what is no JSON is refused where it stops being JSON', () => {
 
 test("Python's non-finite numbers are read when asked for", () => {
   const values = parseJson('[NaN,Infinity,-Infinity,1]', { nonFinite: true })
-  expect(isArray(values) && values.map((value) => (value as JsonNumber).text)).toEqual(['NaN', 'Infinity', '-Infinity', '1'])
+  expect(isArray(values) && values.map((value) => (value as JsonNumber).text)).toEqual([
+    'NaN',
+    'Infinity',
+    '-Infinity',
+    '1',
+  ])
   expect(() => parseJson('[-NaN]', { nonFinite: true })).toThrow(JsonSyntaxError)
   expect(() => parseJson('[NaN]')).toThrow(JsonSyntaxError)
 })
@@ -173,7 +178,21 @@ describe('fuzz', () => {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   })(seed)
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
-  const characters = ['a', '"', '\\', '\n', '\u0000', '中', '\u{1f600}', '\ud800', '\udc00', '/', '\u007f', '\u2028', ' ']
+  const characters = [
+    'a',
+    '"',
+    '\\',
+    '\n',
+    '\u0000',
+    '中',
+    '\u{1f600}',
+    '\ud800',
+    '\udc00',
+    '/',
+    '\u007f',
+    '\u2028',
+    ' ',
+  ]
   const text = () => Array.from({ length: Math.floor(random() * 6) }, () => pick(characters)).join('')
 
   function document(depth: number): Json {
@@ -197,7 +216,8 @@ describe('fuzz', () => {
     for (let round = 0; round < 5000; round++) {
       const written = stringifyJson(document(0))
       const at = Math.floor(random() * (written.length + 1))
-      const broken = written.slice(0, at) + pick([...'{}[],:"\\01-.e tn ', '']) + written.slice(at + Math.floor(random() * 2))
+      const broken =
+        written.slice(0, at) + pick([...'{}[],:"\\01-.e tn ', '']) + written.slice(at + Math.floor(random() * 2))
       const refused = (read: (from: string) => unknown) => {
         try {
           read(broken)

@@ -50,8 +50,8 @@ const SESSION_HEADERS: readonly (readonly [string, string])[] = [
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** What HTTP/1.1 can carry in a value: latin-1 without control characters. */
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
-/** These speak about one connection or are counted by the client itself: given ones would contradict what is sent. */
-const NOT_SENT = ['content-length', 'transfer-encoding', 'keep-alive', 'upgrade', 'expect']
+/** These speak about one connection, which the client alone looks after. */
+const NOT_SENT = ['transfer-encoding', 'keep-alive', 'upgrade', 'expect']
 
 function headerText(name: string, json: Json): string {
   if (isObject(json) || isArray(json)) throw new CaseFault(`请求头${name}的值应为文本`)
@@ -86,6 +86,8 @@ export function mergeHeaders(layers: readonly (readonly (readonly [string, Json]
     else if (NOT_SENT.includes(name.toLowerCase())) dropped.push(name)
     else headers.set(name, headerText(name, value))
   }
+  // Counted from the body, whatever was given.
+  headers.delete('Content-Length')
   const connection = headers.get('Connection')
   // The client speaks these two alone, and what is shown is what is sent.
   const close = connection

@@ -45,9 +45,8 @@ export function isFiniteJson(json: Json): boolean {
   return isArray(json) ? json.every(isFiniteJson) : true
 }
 
-// Beyond what JSON.stringify escapes, `ensure_ascii` escapes every UTF-16 unit that is not ASCII.
-// oxlint-disable-next-line no-control-regex
-const NOT_ASCII = /[^\u0000-\u007f]/g
+// Beyond what JSON.stringify escapes, `ensure_ascii` escapes every UTF-16 unit that is not printable ASCII.
+const NOT_ASCII = /[^ -~]/g
 const LONE_SURROGATE_ESCAPE = /\\u(d[89a-f][0-9a-f]{2})/g
 
 function unit(character: string): string {

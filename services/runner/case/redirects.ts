@@ -44,7 +44,7 @@ function locationOf({ status, headers }: RawResponse): string | undefined {
   if (!REDIRECTS.includes(status)) return undefined
   const location = headers.find(([name]) => name.toLowerCase() === 'location')?.[1]
   // Headers were read as latin-1, addresses are written in UTF-8.
-  return location === undefined ? undefined : Buffer.from(location, 'latin1').toString('utf8')
+  return location === undefined || location === '' ? undefined : Buffer.from(location, 'latin1').toString('utf8')
 }
 
 /** The next request: another method where the status says so, and with it no body; no credentials for another place. */

@@ -1,8 +1,9 @@
 import { domainToASCII } from 'node:url'
 import { CaseFault } from './fault.ts'
 
-/** A URL as requests prepares it. `href` keeps userinfo and fragment, which `origin` and `path` (what goes on the wire) lack. */
+/** A URL as requests prepares it. */
 export type TargetUrl = Readonly<{
+  /** As results show it, with userinfo and fragment. */
   href: string
   scheme: 'http' | 'https'
   /** Without brackets. */
@@ -12,6 +13,7 @@ export type TargetUrl = Readonly<{
   /** `user:password`, percent-decoded. */
   credentials: Readonly<{ user: string; password: string }> | undefined
   origin: string
+  /** Path and query as they go on the wire. */
   path: string
   fragment: string
 }>
@@ -24,30 +26,43 @@ const ESCAPE = /%[0-9a-fA-F]{2}/g
 const UNRESERVED = /[A-Za-z0-9_.~-]/
 const PATH = /[A-Za-z0-9_.~!$&'()*+,;=:@/-]/
 const QUERY = /[A-Za-z0-9_.~!$&'()*+,;=:@/?-]/
+const URI = /[A-Za-z0-9_.~!#$&'()*+,/:;=?@[\]-]/
+const URI_ESCAPED = new RegExp(`${URI.source}|%`)
 const USERINFO = /[A-Za-z0-9_.~!$&'()*+,;=:-]/
 const HOSTNAME = /^[A-Za-z0-9_.~!$&'()*+,;=-]+$/
 
-function percent(byte: number): string {
-  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+function quote(text: string, allowed: RegExp): string {
+  if (!text.isWellFormed()) throw new CaseFault('请求地址中含有无法用UTF-8编码的字符')
+  let quoted = ''
+  for (const byte of encoder.encode(text)) {
+    const character = String.fromCharCode(byte)
+    quoted += allowed.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return quoted
 }
 
 /**
- * Percent-encodes what is not `allowed`. A `%` survives only when all of them begin a proper escape: text that merely holds a
- * percent sign is encoded whole. Escapes of characters that need none are undone.
+ * Percent-encodes what a part of a URL may not hold (urllib3's first step). Its `%` survive when all of them begin a proper escape;
+ * text that merely holds a percent sign is encoded whole.
  */
 function encode(text: string, allowed: RegExp): string {
-  if (!text.isWellFormed()) throw new CaseFault('请求地址中含有无法用UTF-8编码的字符')
+  const escapes = text.match(ESCAPE) ?? []
+  const escaped = escapes.length === (text.match(/%/g) ?? []).length
   const upper = text.replace(ESCAPE, (escape) => escape.toUpperCase())
-  const escaped = (text.match(ESCAPE) ?? []).length === (text.match(/%/g) ?? []).length
-  let encoded = ''
-  for (const byte of encoder.encode(upper)) {
-    const character = String.fromCharCode(byte)
-    encoded += (character === '%' && escaped) || allowed.test(character) ? character : percent(byte)
-  }
-  return encoded.replace(ESCAPE, (escape) => {
+  return quote(upper, escaped ? new RegExp(`${allowed.source}|%`) : allowed)
+}
+
+/**
+ * The last step, over the whole URL (`requote_uri`): escapes of characters that need none are undone, and what the query of
+ * `params` brought is encoded. One malformed escape makes every `%` a percent sign.
+ */
+function requote(uri: string): string {
+  if (/%(?![0-9a-fA-F]{2})[0-9A-Za-z]{2}/.test(uri)) return quote(uri, URI)
+  const plain = uri.replace(ESCAPE, (escape) => {
     const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
     return UNRESERVED.test(character) ? character : escape
   })
+  return quote(plain, URI_ESCAPED)
 }
 
 /** RFC 3986 §5.2.4. */
@@ -98,10 +113,11 @@ function authorityOf(authority: string, written: string): Authority {
   const port = parsePort(writtenPort, written)
   const host = (literal ? `[${hostname}]` : hostname) + (port === undefined ? '' : `:${port}`)
   if (userinfo === undefined) return { hostname, port, host, login: '', credentials: undefined }
-  const [user = '', ...password] = userinfo.split(':')
-  const credentials = { user: decoded(user), password: decoded(password.join(':')) }
-  const known = credentials.user !== '' || credentials.password !== ''
-  return { hostname, port, host, login: `${encode(userinfo, USERINFO)}@`, credentials: known ? credentials : undefined }
+  const [, user, password] = /^([^:]*):(.*)$/s.exec(userinfo) ?? []
+  // A name without a password logs no one in.
+  const known = user !== undefined && password !== undefined && userinfo !== ':'
+  const credentials = known ? { user: decoded(user), password: decoded(password) } : undefined
+  return { hostname, port, host, login: `${encode(userinfo, USERINFO)}@`, credentials }
 }
 
 /**
@@ -115,11 +131,15 @@ export function prepareUrl(written: string, query = ''): TargetUrl {
     throw new CaseFault(`请求地址无效：'${written}'，应以http://或https://开头`)
   }
   const { host, login, ...place } = authorityOf(authority, written)
-  const queries = [ownQuery, query].filter((part) => part !== '').join('&')
-  const target = encode(withoutDots(path) || '/', PATH) + (queries === '' ? '' : `?${encode(queries, QUERY)}`)
-  const fragment = encode(ownFragment, QUERY)
-  const href = `${scheme}://${login}${host}${target}${fragment === '' ? '' : `#${fragment}`}`
-  return { href, scheme, ...place, origin: `${scheme}://${host}`, path: target, fragment }
+  const queries = [encode(ownQuery, QUERY), query].filter((part) => part !== '').join('&')
+  const hash = ownFragment === '' ? '' : `#${encode(ownFragment, QUERY)}`
+  const rooted = path.startsWith('/') ? path : `/${path}`
+  const target = encode(withoutDots(rooted) || '/', PATH) + (queries === '' ? '' : `?${queries}`)
+  const href = requote(`${scheme}://${login}${host}${target}${hash}`)
+  const [, , , sentPath = '/', sentQuery, fragment = ''] = PARTS.exec(href) ?? []
+  const sent =
+    encode(sentPath, PATH) + (sentQuery === undefined || sentQuery === '' ? '' : `?${encode(sentQuery, QUERY)}`)
+  return { href, scheme, ...place, origin: `${scheme}://${host}`, path: sent, fragment }
 }
 
 /** The port in use, the scheme's own where none is written. */
