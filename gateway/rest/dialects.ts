@@ -1,5 +1,6 @@
 import { Rejected } from '../../contracts/core.ts'
 import type { RejectionCode } from '../../contracts/core.ts'
+import { DatabaseUnavailable } from '../../platform/sql.ts'
 
 /** What the gateway itself refuses, beside what the domain rejects. */
 type GatewayCode =
@@ -147,20 +148,10 @@ function statusOf(error: unknown): number {
   return typeof error.status === 'number' ? error.status : 500
 }
 
-const OUTAGE_CODES =
-  /^(?:ECONN(?:REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08...|57P0.|53[34]00)$/
-const OUTAGE_WORDS =
-  /^(?:Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout)/
-
-/**
- * Whether a store or the database could not be reached. Only their clients throw such errors into a handler: what a run meets at
- * its target is the run's result.
- */
+/** Whether a store or the database could not be reached: their adapters wrap what their clients throw. */
 export function isOutage(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if ('code' in at && typeof at.code === 'string' && OUTAGE_CODES.test(at.code)) return true
-    if (OUTAGE_WORDS.test(at.message)) return true
-    if (at instanceof AggregateError && at.errors.some((one) => one !== at && isOutage(one))) return true
+    if (at instanceof DatabaseUnavailable) return true
   }
   return false
 }

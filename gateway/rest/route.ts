@@ -1,18 +1,23 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
 import type { Position } from '../../contracts/core.ts'
+import type { Role } from '../../contracts/user.ts'
+import type { Permission } from '../../services/access/permissions.ts'
 import type { BodyShape } from './body.ts'
 
 /** Who calls. `role` is one of `services/access.ts`. */
-export type User = Readonly<{ id: number; username: string; role: string }>
+export type User = Readonly<{ id: number; username: string; role: Role }>
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** Who may call: everyone, or whoever's role permits this action. */
-export type Access = 'public' | (string & {})
+export type Access = 'public' | Permission
 
 /** A write that names its key: `hash` is the keyed hash of what was sent; `scope` is user, method and path. */
 export type Idempotency = Readonly<{ key: string; scope: string; hash: string }>
+
+/** What is known of the key before the body has been read. */
+export type KeyOf = Pick<Idempotency, 'key' | 'scope'>
 
 /** Names after a colon in a path; `:id` is an integer unless `texts` names it. */
 type Names<P extends string> = P extends `${string}:${infer Rest}`
@@ -83,8 +88,11 @@ export interface Route {
   /** The printed request. */
   readonly example?: unknown
   readonly answers: readonly Documented[]
-  /** Whether the thing that the path names is there: asked before the body is read, because 404 goes before 422. */
-  exists?(params: Readonly<Record<string, number | string>>): Promise<boolean>
+  /**
+   * Whether the thing that the path names is there: asked before the body is read, because 404 goes before 422. A repeat of a
+   * remembered write is answered as it was the first time, whatever has become of the thing since, hence the key.
+   */
+  exists?(params: Readonly<Record<string, number | string>>, idempotency: KeyOf | undefined): Promise<boolean>
   handle(call: Call): Promise<Answer>
 }
 
@@ -98,7 +106,7 @@ type Definition<P extends string, A extends Access, Q, B, T extends string> = Om
     texts?: readonly T[]
     query?: z.ZodType<Q>
     body?: z.ZodType<B>
-    exists?(params: Params<P, T>): Promise<boolean>
+    exists?(params: Params<P, T>, idempotency: KeyOf | undefined): Promise<boolean>
     handle(call: Call<Params<P, T>, Q, B, A extends 'public' ? undefined : User>): Promise<Answer>
   }>
 

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto'
+import { Router } from '@koa/router'
+import Koa, { type Context, type Middleware } from 'koa'
+import { type Position, START } from '../contracts/core.ts'
+import { renderJson } from '../contracts/json.ts'
+import type { Logger } from '../platform/logger.ts'
+import { permits } from '../services/access/permissions.ts'
+import { clientAddress } from './address.ts'
+import { type Authenticate, bearer } from './auth.ts'
+import { cors } from './cors.ts'
+import { awaitsContinue } from './rest/body.ts'
+import { notFound, readCall } from './rest/call.ts'
+import { dialectOf, Refusal, refusalHeaders, refusalOf } from './rest/dialects.ts'
+import type { Answer, Route, User } from './rest/route.ts'
+
+export type AppOptions = Readonly<{
+  /** All that is served; nothing else is. A route that is not `public` refuses without a valid token. */
+  routes: readonly Route[]
+  jwtSecret: string
+  authenticate: Authenticate
+  /** Keyed hash of a request's body. */
+  mac: (bytes: Uint8Array) => string
+  /** Waits, not for ever, until reads show what stands before `position`. */
+  readAfter: (position: Position) => Promise<unknown>
+  log: Logger
+  corsOrigins: readonly string[]
+  trustedProxies: readonly string[]
+}>
+
+/** What one request carries from middleware to middleware. */
+type State = { correlationId: string; user?: User; route?: Route; failure?: unknown }
+
+/** The REST gateway, without a server: `createApp(…).callback()` is a request listener. */
+export function createApp(options: AppOptions): Koa {
+  const { log, corsOrigins } = options
+  const app = new Koa()
+  // What Koa itself could not finish; refusals never come here.
+  app.on('error', (err: unknown) => log.error({ err }, 'an answer could not be sent'))
+  app.use(observe(log))
+  app.use(cors(corsOrigins))
+  app.use(router(options).routes())
+  app.use(unrouted)
+  return app
+}
+
+function router(options: AppOptions): Router {
+  const router = new Router()
+  const authenticated = bearer({ secret: options.jwtSecret, authenticate: options.authenticate })
+  const address = clientAddress(options.trustedProxies)
+
+  for (const route of options.routes.toSorted(fixedBeforeParameters)) {
+    const respond: Middleware = async (context) => {
+      const { request, response } = { request: context.req, response: context.res }
+      const { user, correlationId } = context.state as State
+      if (route.access !== 'public' && !(user && permits(user.role, route.access))) {
+        throw new Refusal('forbidden', '没有权限执行该操作')
+      }
+      if (route.method === 'GET') await readAfter(context, options.readAfter)
+      const call = await readCall(route, {
+        request,
+        response,
+        path: context.path,
+        querystring: context.querystring,
+        written: context.params as Record<string, string>,
+        user,
+        correlationId,
+        address: () => address(request.socket.remoteAddress, context.get('X-Forwarded-For')),
+        mac: options.mac,
+      })
+      write(context, await route.handle(call))
+    }
+    const mark: Middleware = (context, next) => {
+      ;(context.state as State).route = route
+      return next()
+    }
+    const chain = route.access === 'public' ? [mark, respond] : [mark, authenticated, respond]
+    router.register(route.path.replace(/(?<=.)\/$/, ''), [route.method], chain)
+  }
+  return router
+}
+
+/** `/users/me/` is asked before `/users/:id/`. */
+function fixedBeforeParameters(a: Route, b: Route): number {
+  return Number(a.path.includes(':')) - Number(b.path.includes(':'))
+}
+
+/** One line for each request when it has ended, and whatever went wrong as the dialect's refusal. */
+function observe(log: Logger): Middleware {
+  return async (context, next) => {
+    const started = performance.now()
+    const state = context.state as State
+    state.correlationId = correlationIdOf(context.get('X-Request-Id'))
+    context.set('X-Request-Id', state.correlationId)
+    context.set('X-Content-Type-Options', 'nosniff')
+    context.set('Cache-Control', 'no-store')
+    context.res.once('close', () => {
+      const fields = {
+        method: context.method,
+        // The pattern, never the URL: a query may hold a token.
+        route: state.route?.path ?? 'none',
+        status: context.res.writableFinished ? context.res.statusCode : 499,
+        ms: Math.round((performance.now() - started) * 100) / 100,
+        id: state.correlationId,
+        user: state.user?.id,
+      }
+      if (state.failure === undefined) log.info(fields, 'request')
+      else log.error({ ...fields, err: state.failure }, 'request failed')
+    })
+    try {
+      await next()
+    } catch (error) {
+      refuse(context, error)
+    }
+    // The client still holds the body back: what it sends next on this connection could be that body or a request.
+    if (awaitsContinue(context.req) && !context.req.readableDidRead) context.set('Connection', 'close')
+  }
+}
+
+function correlationIdOf(header: string): string {
+  return /^[\w.:-]{1,128}$/.test(header) ? header : randomUUID()
+}
+
+function refuse(context: Context, error: unknown): void {
+  const refusal = refusalOf(error)
+  if (refusal.code === 'internal_error' || refusal.code === 'unavailable') (context.state as State).failure = error
+  const { status, body } = dialectOf(context.path).render(refusal)
+  write(context, { status, body, headers: refusalHeaders(refusal) })
+}
+
+function write(context: Context, { status, body, content, headers, revision, position, count }: Answer): void {
+  context.status = status
+  if (headers) context.set(headers)
+  if (revision !== undefined) context.set('ETag', `"${revision}"`)
+  if (position !== undefined) context.set('X-Position', position)
+  if (count !== undefined) context.set('X-Total-Count', String(count))
+  if (content) {
+    context.set('Content-Type', content.type)
+    context.body = content.bytes
+  } else if (body !== undefined) {
+    context.set('Content-Type', 'application/json; charset=utf-8')
+    context.body = renderJson(body)
+  } else {
+    // Null alone would be answered as 204, and nothing at all with the status's name as text.
+    context.body = null
+    context.status = status
+  }
+}
+
+async function readAfter(context: Context, wait: AppOptions['readAfter']): Promise<void> {
+  const position = context.get('X-Read-After')
+  if (position === '') return
+  if (!/^\d+$/.test(position) || position.length !== START.length) {
+    throw new Refusal('bad_request', 'X-Read-After 不是有效的位置')
+  }
+  await wait(position)
+}
+
+type Matched = { matched?: readonly { methods: readonly string[] }[] }
+
+/** No route took the request: its path is unknown (404), or known for other methods (405, and the answer to OPTIONS). */
+const unrouted: Middleware = (context) => {
+  const methods = ((context as Matched).matched ?? []).flatMap((layer) => layer.methods)
+  if (methods.length === 0) throw notFound()
+  const Allow = [...new Set([...methods, 'OPTIONS'])].join(', ')
+  if (context.method === 'OPTIONS') return write(context, { status: 204, headers: { Allow } })
+  throw new Refusal('method_not_allowed', `该资源不支持 ${context.method} 方法`, { headers: { Allow } })
+}
