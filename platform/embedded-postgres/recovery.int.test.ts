@@ -67,16 +67,17 @@ async function withoutSetpriv(): Promise<Record<string, string>> {
   return { PATH: empty }
 }
 
-/** A cluster whose server was killed, and whose pid file now names the given process. */
+/** A cluster whose server was killed, and whose pid files now name the given process. */
 async function clusterOfDeadServer(dataDir: string, pid: (cluster: string) => Promise<number>): Promise<string> {
   await mkdir(dataDir)
   const cluster = join(dataDir, 'postgres')
   const server = await startEmbeddedPostgres({ dataDir, log: quiet })
-  const file = join(cluster, 'postmaster.pid')
-  const words = await readFile(file, 'utf8')
+  const files = [join(cluster, 'postmaster.pid'), join(server.connection.host, '.s.PGSQL.5432.lock')]
+  const words = await Promise.all(files.map((file) => readFile(file, 'utf8')))
   process.kill(server.pid, 'SIGKILL')
   await server.exited
-  await writeFile(file, words.replace(/^\d+/, String(await pid(cluster))))
+  const successor = await pid(cluster)
+  await Promise.all(files.map((file, i) => writeFile(file, (words[i] ?? '').replace(/^\d+/, String(successor)))))
   return cluster
 }
 
@@ -110,6 +111,8 @@ describe('a platform killed by SIGKILL', () => {
     expect(successor).not.toBe(pid)
     expect(isRunning(pid)).toBe(false)
     expect(await query(urlOf(again), 'select number from kept')).toEqual([{ number: 7 }])
+    // It was shut down, not broken off.
+    expect(await readFile(join(dataDir, 'postgres.log'), 'utf8')).not.toMatch(/immediate shutdown|not properly shut/)
   })
 
   // What a first start makes, in this order.
