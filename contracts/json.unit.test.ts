@@ -212,12 +212,13 @@ describe('fuzz', () => {
     }
   })
 
+  const DAMAGE = ['{', '}', '[', ']', ',', ':', '"', '\\', '0', '1', '-', '.', 'e', 't', ' ', '']
+
   test(`what JSON.parse refuses is refused, what it reads is read (seed ${seed})`, () => {
     for (let round = 0; round < 5000; round++) {
       const written = stringifyJson(document(0))
       const at = Math.floor(random() * (written.length + 1))
-      const broken =
-        written.slice(0, at) + pick([...'{}[],:"\\01-.e tn ', '']) + written.slice(at + Math.floor(random() * 2))
+      const broken = written.slice(0, at) + pick(DAMAGE) + written.slice(at + Math.floor(random() * 2))
       const refused = (read: (from: string) => unknown) => {
         try {
           read(broken)

@@ -131,15 +131,19 @@ export function prepareUrl(written: string, query = ''): TargetUrl {
     throw new CaseFault(`请求地址无效：'${written}'，应以http://或https://开头`)
   }
   const { host, login, ...place } = authorityOf(authority, written)
-  const queries = [encode(ownQuery, QUERY), query].filter((part) => part !== '').join('&')
-  const hash = ownFragment === '' ? '' : `#${encode(ownFragment, QUERY)}`
   const rooted = path.startsWith('/') ? path : `/${path}`
-  const target = encode(withoutDots(rooted) || '/', PATH) + (queries === '' ? '' : `?${queries}`)
-  const href = requote(`${scheme}://${login}${host}${target}${hash}`)
-  const [, , , sentPath = '/', sentQuery, fragment = ''] = PARTS.exec(href) ?? []
-  const sent =
-    encode(sentPath, PATH) + (sentQuery === undefined || sentQuery === '' ? '' : `?${encode(sentQuery, QUERY)}`)
+  const queries = [encode(ownQuery, QUERY), query].filter((part) => part !== '').join('&')
+  const hash = prefixed('#', encode(ownFragment, QUERY))
+  const href = requote(
+    `${scheme}://${login}${host}${encode(withoutDots(rooted) || '/', PATH)}${prefixed('?', queries)}${hash}`,
+  )
+  const [, , , sentPath = '/', sentQuery = '', fragment = ''] = PARTS.exec(href) ?? []
+  const sent = encode(sentPath, PATH) + prefixed('?', encode(sentQuery, QUERY))
   return { href, scheme, ...place, origin: `${scheme}://${host}`, path: sent, fragment }
+}
+
+function prefixed(mark: string, text: string): string {
+  return text === '' ? '' : mark + text
 }
 
 /** The port in use, the scheme's own where none is written. */

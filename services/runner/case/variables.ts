@@ -10,13 +10,14 @@ const REFERENCES = new RegExp(REFERENCE, 'g')
 const WHOLE_REFERENCE = /^\$\{\{((?:(?!\}\}).)+)\}\}$/
 /** References may lead to references, but not for ever. */
 const MAX_DEPTH = 50
-/** UTF-16 units that one case may grow to: `a = "${{b}}${{b}}"`, `b = "${{c}}${{c}}"`, … doubles at every step. */
+/** `a = "${{b}}${{b}}"`, `b = "${{c}}${{c}}"`, … doubles at every step: what one case may grow to, in UTF-16 units and look-ups. */
 const MAX_LENGTH = 10 * 1024 * 1024
+const MAX_LOOKUPS = 100_000
 
 /**
  * Replaces `${{name}}` in every string and every name of `json`, also in what the variables bring along. A reference that is
  * the whole string keeps the variable's type; inside longer text it becomes Python's text of it.
- * Throws `CaseFault` for a variable that is missing or null in both scopes, for a cycle, and for a result over 10 Mi characters.
+ * Throws `CaseFault` for a variable that is missing or null in both scopes, for a cycle, and for what grows without measure.
  */
 export function substitute(json: Json, scopes: Scopes): Json {
   return new Substitution(json, scopes).value(json, [])
@@ -26,6 +27,7 @@ class Substitution {
   readonly source: Json
   readonly scopes: Scopes
   length = 0
+  lookups = 0
 
   constructor(source: Json, scopes: Scopes) {
     this.source = source
@@ -64,7 +66,8 @@ class Substitution {
         `变量引用错误：\n变量${name}循环引用或引用层数超过${MAX_DEPTH}：${[...open, name].join(' -> ')}`,
       )
     }
-    this.grow(typeof value === 'string' ? value.length : 1)
+    this.lookups++
+    this.grow(typeof value === 'string' ? value.length : 0)
     return this.value(value, [...open, name])
   }
 
@@ -75,6 +78,6 @@ class Substitution {
 
   grow(length: number): void {
     this.length += length
-    if (this.length > MAX_LENGTH) throw new CaseFault('变量引用错误：\n替换后的内容过大')
+    if (this.length > MAX_LENGTH || this.lookups > MAX_LOOKUPS) throw new CaseFault('变量引用错误：\n替换后的内容过大')
   }
 }
