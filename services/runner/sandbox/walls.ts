@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -106,7 +107,7 @@ function wrapperOf(prefix: readonly string[], held: Partial<Record<Wall, boolean
 
 /** The sandbox's own files and pyodide's, under the names they are asked for and where they really lie. */
 function readable(): string[] {
-  const folders = [dirname(dirname(ENTRY)), dirname(fileURLToPath(import.meta.resolve('pyodide')))]
+  const folders = [dirname(dirname(ENTRY)), dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))]
   return [...new Set([...folders, ...folders.map((folder) => realpathSync(folder))])]
 }
 

@@ -52,7 +52,7 @@ export async function loadInterpreter(options: InterpreterOptions): Promise<Inte
   const py = await loadPyodide({
     // No JavaScript object reaches Python.
     jsglobals: Object.create(null) as object,
-    env: { HOME: '/home/pyodide', LANG: 'C.UTF-8' },
+    env: { HOME: '/home/pyodide', LANG: 'C.UTF-8', _: 'python' },
     stdin: () => null,
     stdout: () => {},
     stderr: () => {},

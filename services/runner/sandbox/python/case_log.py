@@ -55,7 +55,7 @@ class CaseLog:
         self._open = None if ended else self._last()
 
     def write(self, text):
-        """What is written to sys.stdout and sys.stderr, an entry for each line."""
+        """What is written to sys.stdout, an entry for each line."""
         *lines, rest = (self._stdout + text).split('\n')
         self._stdout = rest
         for line in lines:

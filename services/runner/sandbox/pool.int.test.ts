@@ -1,0 +1,94 @@
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { givenCase, givenPool, printed } from './given-sandbox.ts'
+import type { SandboxPool } from './pool.ts'
+
+const pools: SandboxPool[] = []
+const folders: string[] = []
+const pool = (options: Parameters<typeof givenPool>[0] = {}): SandboxPool => {
+  pools.push(givenPool(options))
+  return pools.at(-1)!
+}
+
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((each) => each.stop()))
+}, 30_000)
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true })
+})
+
+test('no two runs share an interpreter', async () => {
+  const shared = pool()
+  const one = await givenCase(shared)
+  await one.setup(
+    'import json, builtins\nbuiltins.left_behind = 1\njson.dumps = None\nopen("/tmp/left", "w").write("x")',
+  )
+  const other = await givenCase(shared)
+  one.sandbox.close()
+  const next = await givenCase(shared)
+  for (const given of [other, next])
+    expect(
+      printed(
+        await given.setup(
+          'import os, builtins\nprint(hasattr(builtins, "left_behind"), json.dumps({}), os.path.exists("/tmp/left"))',
+        ),
+      ),
+    ).toEqual(['False {} False'])
+}, 60_000)
+
+describe('a snapshot', () => {
+  test('is made once, and made again when it is damaged, cut short or gone', async () => {
+    const cacheDir = await mkdtemp(join(tmpdir(), 'testledger-snapshot-'))
+    folders.push(cacheDir)
+    const works = async (): Promise<void> => {
+      const own = pool({ cacheDir, size: 0 })
+      const given = await givenCase(own)
+      expect(printed(await given.setup('print(1)'))).toEqual(['1'])
+      await own.stop()
+    }
+    await writeFile(join(cacheDir, `python-${'0'.repeat(24)}.snapshot`), 'of another version')
+    await works()
+    const files = await readdir(cacheDir)
+    expect(files).toEqual([expect.stringMatching(/^python-[0-9a-f]{24}\.snapshot$/)])
+    const path = join(cacheDir, files[0]!)
+    const whole = await readFile(path)
+
+    const damaged = Buffer.from(whole)
+    damaged[damaged.length >> 1]! ^= 1
+    await writeFile(path, damaged)
+    await works()
+    expect((await readFile(path)).equals(damaged)).toBe(false)
+
+    await truncate(path, 1000)
+    await works()
+    expect((await readFile(path)).length).toBeGreaterThan(1_000_000)
+  }, 120_000)
+})
+
+test('an aborted signal ends the script under way and closes the sandbox', async () => {
+  const cancel = new AbortController()
+  const sandbox = await pool().open({ signal: cancel.signal })
+  await sandbox.begin({ globalFunc: '', debug: false })
+  const running = sandbox.runScript({ phase: 'setup', script: 'while True: pass', data: '{}', env: '{}', ENV: '{}' })
+  cancel.abort()
+  await expect(running).rejects.toThrow('closed')
+  await expect(sandbox.begin({ globalFunc: '', debug: false })).rejects.toThrow('closed')
+}, 60_000)
+
+test('stop ends what runs, what waits and what starts', async () => {
+  const own = pool({ size: 2 })
+  const given = await givenCase(own)
+  const running = given.setup('while True: pass')
+  const ended = expect(running).resolves.toMatchObject({ end: { kind: 'limit', limit: 'crash' } })
+  own.warm()
+  await own.stop()
+  await ended
+  await expect(own.open()).rejects.toThrow('stopped')
+}, 60_000)
+
+test('the walls of this host are told', async () => {
+  const { held, missing } = await pool().walls
+  expect(missing).toHaveLength(Object.values(held).filter((wall) => !wall).length)
+}, 60_000)
