@@ -36,8 +36,8 @@ export type Users = Readonly<{
   change(id: number, changes: MemberChanges, context: CommandContext): Promise<MemberWritten>
   /** Throws `Rejected` when `old` is not the present password. */
   changeOwnPassword(id: number, old: string, password: string, context: CommandContext): Promise<MemberWritten>
-  /** Makes the first admin when there is no user yet; answers whether it did. */
-  ensureAdmin(admin: { username: string; password: string }, context: CommandContext): Promise<boolean>
+  /** Makes the first admin, whom `admin` then names, while there is no user; answers whether it did. */
+  ensureAdmin(admin: () => Promise<{ username: string; password: string }>, context: CommandContext): Promise<boolean>
 }>
 
 export function createUsers(deps: {
@@ -181,9 +181,9 @@ export function createUsers(deps: {
       })
     },
 
-    async ensureAdmin({ username, password }, context) {
+    async ensureAdmin(admin, context) {
       if ((await folds.refresh(team, TEAM_STREAM)).revision >= 0n) return false
-      await add({ id: await nextId('user'), username, password, role: 'admin' }, context)
+      await add({ id: await nextId('user'), ...(await admin()), role: 'admin' }, context)
       return true
     },
   }

@@ -9,3 +9,8 @@ export function recordedAt(event: Event | Recorded): string {
 export function recordedRevision(event: Event | Recorded): number {
   return 'revision' in event ? Number(event.revision) : 0
 }
+
+/** The correlation id that an event carries; empty for one that has only been decided. */
+export function correlationOf(event: Event | Recorded): string {
+  return 'meta' in event ? event.meta.correlationId : ''
+}

@@ -1,5 +1,6 @@
 import { type Decider, Rejected } from '../../contracts/core.ts'
 import type { CaseResult, Counts, RunEvent, RunEventOf, RunState, Verdict } from '../../contracts/run.ts'
+import { correlationOf } from './recorded.ts'
 
 /** One case's result, and which case of which flow it is of. */
 export type Finished = Readonly<{ flow: number; index: number; result: CaseResult }>
@@ -9,6 +10,8 @@ export type RunProcess =
   | Readonly<{
       status: 'requested' | 'claimed' | 'finished'
       request: RunEventOf<'RunRequested'>['data']
+      /** Of the call that asked for the run: everything that is done for it carries it. */
+      correlationId: string
       /** The last attempt, 0 before the first claim. Only its runner may say anything of the run. */
       attempt: number
       /** By `flow/index`. */
@@ -30,7 +33,14 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
 
   evolve(state, event) {
     if (event.type === 'RunRequested') {
-      return { status: 'requested', request: event.data, attempt: 0, verdicts: new Map(), claimsSinceResult: 0 }
+      return {
+        status: 'requested',
+        request: event.data,
+        correlationId: correlationOf(event),
+        attempt: 0,
+        verdicts: new Map(),
+        claimsSinceResult: 0,
+      }
     }
     if (state.status === 'none') return state
     switch (event.type) {
@@ -66,9 +76,9 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
       case 'RecordResults': {
         const { attempt, results, end } = command
         if (attempt !== state.attempt) throw new Rejected('conflict', '运行已由另一次尝试接管')
-        const events: RunEvent[] = results.map((finished) => ({
+        const events: RunEvent[] = results.map(({ flow, index, result }) => ({
           type: 'CaseFinished',
-          data: { attempt, ...finished },
+          data: { attempt, flow, index, result },
         }))
         if (!end) return events
         const verdicts = new Map(state.verdicts)

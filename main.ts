@@ -1,0 +1,152 @@
+import { join } from 'node:path'
+import type { Position } from './contracts/core.ts'
+import { systemClock } from './contracts/time.ts'
+import { serveHttp } from './gateway/http.ts'
+import { createApp } from './gateway/app.ts'
+import { caseRoutes } from './gateway/rest/cases.ts'
+import { docsRoutes } from './gateway/rest/docs.ts'
+import { environmentRoutes } from './gateway/rest/environments.ts'
+import { healthRoutes } from './gateway/rest/health.ts'
+import { interfaceRoutes } from './gateway/rest/interfaces.ts'
+import { probesOf } from './gateway/rest/probes.ts'
+import { projectRoutes } from './gateway/rest/projects.ts'
+import type { Route } from './gateway/rest/route.ts'
+import { runRoutes } from './gateway/rest/runs.ts'
+import { userRoutes } from './gateway/rest/users.ts'
+import { createBlobs } from './platform/blobs.ts'
+import { createCommandMemory } from './platform/commands.ts'
+import { type Config, loadKeys } from './platform/config.ts'
+import { createPostgresEventStore } from './platform/event-store/postgres.ts'
+import { createIds } from './platform/ids.ts'
+import type { Logger } from './platform/logger.ts'
+import { createMemoryMessageLog } from './platform/message-log/memory.ts'
+import { openSecrets } from './platform/secrets.ts'
+import { claimDatabase } from './platform/single.ts'
+import { openStorage } from './platform/storage.ts'
+import { version } from './platform/version.ts'
+import { projections } from './projections/all.ts'
+import { createProjectionEngine, type ProjectionEngine } from './projections/engine.ts'
+import { type FirstAdmin, makeFirstAdmin } from './services/access/first-admin.ts'
+import { createTokens } from './services/access/tokens.ts'
+import { createUsers } from './services/access/users.ts'
+import { Folds } from './services/commands/folds.ts'
+import { createHandle } from './services/commands/handle.ts'
+import { createVisible } from './services/commands/visible.ts'
+import { createWrites } from './services/commands/writes.ts'
+import { createFeed } from './services/feed.ts'
+import { relayMigration, startRelay } from './services/relay.ts'
+import { parseTargetDeny } from './services/runner/case/deny.ts'
+import { createExecuteRun } from './services/runner/execute.ts'
+import { startRunner } from './services/runner/runner.ts'
+import { createSandboxPool } from './services/runner/sandbox/pool.ts'
+import { createRunEnds } from './services/runs/ends.ts'
+import { createRunRequests } from './services/runs/request.ts'
+
+/** Milliseconds that requests and runs under way have to end when the platform stops. */
+const GRACE = 8_000
+
+/** A platform at work. */
+export type Platform = Readonly<{
+  url: string
+  admin: FirstAdmin | undefined
+  /** Resolves when all read models have passed what was in the log at the start. */
+  ready: Promise<void>
+  /** Resolves with the reason when it cannot go on. */
+  failed: Promise<string>
+  stop(): Promise<void>
+}>
+
+/** The composition root: config, storage, services, gateway, and how they stop. */
+export async function startPlatform(config: Config, log: Logger): Promise<Platform> {
+  const stops: (() => Promise<void> | void)[] = []
+  const stopping = new AbortController()
+  const stop = async (): Promise<void> => {
+    stopping.abort()
+    for (const each of stops.splice(0).toReversed()) await each()
+  }
+  try {
+    // Storage
+    const storage = await openStorage(config, [relayMigration], log)
+    stops.push(storage.stop)
+    const { db } = storage
+    const only = await claimDatabase(db)
+    stops.push(only.release)
+    const keys = await loadKeys(config)
+    const secrets = await openSecrets(db, keys.masterKey)
+    const store = createPostgresEventStore({ db, log })
+    stops.push(() => store.stop())
+    const messages = createMemoryMessageLog({ log })
+    stops.push(() => messages.stop())
+    const models = createProjectionEngine({ db, store, projections, log })
+    await models.start()
+    stops.push(() => models.stop())
+
+    // Services
+    const clock = systemClock(config.timeZone)
+    const blobs = createBlobs(db)
+    const { nextId } = createIds(db)
+    const memory = createCommandMemory(db)
+    const folds = new Folds(store)
+    const feed = await createFeed({ store, log })
+    feed.listen((events) => folds.observe(events))
+    stops.push(feed.stop)
+    const handle = createHandle({ store, folds, clock })
+    const writes = createWrites({ handle, folds, memory, nextId, readModels: models })
+    const visible = createVisible(folds)
+    const tokens = createTokens(keys.jwtSecret)
+    const users = createUsers({ folds, handle, writes, tokens, nextId, readModels: models })
+    const admin = await makeFirstAdmin(users, config.admin, {
+      dataDir: config.dataDir,
+      onTerminal: process.stdout.isTTY,
+    })
+
+    // Runs
+    const sandboxes = createSandboxPool({ size: config.sandboxPool, log, cacheDir: join(config.dataDir, 'sandbox') })
+    stops.push(() => sandboxes.stop())
+    const targetDeny = parseTargetDeny(config.targetDeny)
+    const execute = createExecuteRun({ folds, handle, blobs, cipher: secrets, sandboxes, targetDeny, clock })
+    const runner = startRunner({ messages, handle, folds, execute, concurrency: config.runConcurrency, log })
+    stops.push(() => runner.stop(AbortSignal.timeout(GRACE / 4)))
+    const relay = startRelay({ store, messages, db, models, log })
+    stops.push(relay.stop)
+
+    // Gateway
+    const modules = { models, writes, visible, memory, blobs, cipher: secrets, users }
+    const runRequests = createRunRequests({ writes, visible, blobs })
+    const runEnds = createRunEnds({ feed, folds, readModels: models })
+    const routes: readonly Route[] = [
+      ...userRoutes(modules),
+      ...projectRoutes(modules),
+      ...environmentRoutes(modules),
+      ...interfaceRoutes(modules),
+      ...caseRoutes(modules),
+      ...runRoutes({ ...modules, runRequests, runEnds, runWaitSeconds: config.runWaitSeconds }),
+      ...healthRoutes(probesOf({ db, store, models })),
+    ]
+    const app = createApp({
+      routes: [...routes, ...docsRoutes(routes, version)],
+      jwtSecret: keys.jwtSecret,
+      authenticate: users.authenticate,
+      mac: secrets.mac,
+      readAfter: models.passed.bind(models),
+      log,
+      corsOrigins: config.corsOrigins,
+      trustedProxies: config.trustedProxies,
+    })
+    const http = await serveHttp({ handler: app.callback(), host: config.host, port: config.port })
+    stops.push(() => http.stop(GRACE))
+
+    void sandboxes.walls.then(({ missing }) => {
+      if (missing.length > 0) log.warn({ missing }, 'this host does not give every wall around scripts')
+    })
+    const failed = Promise.race([storage.died, only.lost.then((error) => `the database was lost: ${error.message}`)])
+    return { url: http.url, admin, ready: untilPassed(models, await store.head(), stopping.signal), failed, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function untilPassed(models: ProjectionEngine, head: Position, stopped: AbortSignal): Promise<void> {
+  while (!stopped.aborted && !(await models.passed(head)));
+}

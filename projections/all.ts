@@ -1,0 +1,17 @@
+import { casesProjection } from './cases.ts'
+import { environmentsProjection } from './environments.ts'
+import { interfacesProjection } from './interfaces.ts'
+import type { Projection } from './port.ts'
+import { projectsProjection } from './projects.ts'
+import { runsProjection } from './runs.ts'
+import { usersProjection } from './users.ts'
+
+/** Every read model of this version. */
+export const projections: readonly Projection[] = [
+  projectsProjection,
+  environmentsProjection,
+  interfacesProjection,
+  casesProjection,
+  runsProjection,
+  usersProjection,
+]
