@@ -22,9 +22,7 @@ export async function decodeBody({ headers, body }: RawResponse): Promise<Buffer
     try {
       decoded = await decodeOne(encoding, decoded)
     } catch (error) {
-      const large =
-        error instanceof RangeError ||
-        (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
+      const large = Error.isError(error) && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
       const reason = large ? `响应体解压后超过${MAX_RESPONSE_BYTES / 1024 / 1024}MiB` : `响应体无法按${encoding}解码`
       throw new CaseFault(reason, { cause: error })
     }

@@ -301,7 +301,7 @@ function reprHeaders(headers: Readonly<Record<string, string>>): string {
 /** The sentence that ends an EXCEPT line. An error that is not the case's own is told too: the run goes on without it. */
 function reasonOf(error: unknown): string {
   if (error instanceof CaseFault) return `ValueError: ${error.message}`
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return Error.isError(error) ? `${error.name}: ${error.message}` : String(error)
 }
 
 async function seen(

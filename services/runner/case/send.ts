@@ -240,10 +240,10 @@ class Exchange {
 
   /** The reason for the user. A `CaseFault` below an error of the client (a denied address, a limit) is that reason. */
   fault(error: unknown): CaseFault {
-    for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    for (let cause = error; Error.isError(cause); cause = cause.cause) {
       if (cause instanceof CaseFault) return cause
     }
-    const failure = error instanceof Error ? error : new Error(String(error))
+    const failure = Error.isError(error) ? error : new Error(String(error))
     const code = 'code' in failure && typeof failure.code === 'string' ? failure.code : ''
     const words = failureWords(code, this.#status !== undefined, this.transport.timeouts.connect)
     const detail = failure.message === '' ? code : failure.message

@@ -1,0 +1,523 @@
+import { describe, expect, test } from '@jest/globals'
+import { parseJson, stringifyJson, type JsonObject, type JsonText } from '../../../contracts/json.ts'
+import { RunCookies } from './cookies.ts'
+import { CaseFault } from './fault.ts'
+import type { Flow } from './flow.ts'
+import { NO_CHANGES, type CaseOutcome } from './result.ts'
+import { runCase, type CaseToRun } from './run-case.ts'
+import type {
+  Assertion,
+  LogLine,
+  ScriptCall,
+  ScriptFault,
+  ScriptOutcome,
+  ScriptResponse,
+  ScriptSession,
+} from './scripts.ts'
+import type { Connections, RawResponse } from './send.ts'
+import type { WireRequest } from './request.ts'
+
+const json = (text: string) => text as JsonText
+
+type ScriptAnswer = Partial<ScriptOutcome>
+type FakeScripts = ScriptSession & {
+  calls: string[]
+  setupCall?: ScriptCall
+  teardownCall?: ScriptCall & { response: ScriptResponse }
+}
+
+/** A session whose scripts do what the test says, and that remembers what it was asked. */
+function scriptsThat(setup: ScriptAnswer = {}, teardown: ScriptAnswer = {}, fault?: ScriptFault): FakeScripts {
+  const ended = ({ data, env, ENV }: ScriptCall, answer: ScriptAnswer): ScriptOutcome => {
+    const untouched = { data, env, ENV, log: [], assertions: [], changes: { env: NO_CHANGES, ENV: NO_CHANGES } }
+    return { end: { kind: 'done' }, ...untouched, ...answer }
+  }
+  const scripts: FakeScripts = {
+    calls: [],
+    beginCase: () => {
+      scripts.calls.push('begin')
+      return Promise.resolve(fault)
+    },
+    setup: (call) => {
+      scripts.calls.push('setup')
+      scripts.setupCall = call
+      return Promise.resolve(ended(call, setup))
+    },
+    teardown: (call) => {
+      scripts.calls.push('teardown')
+      scripts.teardownCall = call
+      return Promise.resolve(ended(call, teardown))
+    },
+  }
+  return scripts
+}
+
+type FakeTarget = Connections & { requests: WireRequest[] }
+
+/** A target that gives these answers, one after the other. */
+function targetThat(...answers: (Partial<RawResponse> | Error)[]): FakeTarget {
+  const requests: WireRequest[] = []
+  return {
+    requests,
+    send: (request) => {
+      const answer = answers[requests.length] ?? {}
+      requests.push(request)
+      if (answer instanceof Error) return Promise.reject(answer)
+      return Promise.resolve({
+        status: 200,
+        reason: 'OK',
+        headers: [],
+        body: Buffer.alloc(0),
+        elapsedMs: 12,
+        ...answer,
+      })
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+type FlowGiven = { debug?: boolean; env?: string; ENV?: string; secrets?: readonly string[]; globalCode?: boolean }
+
+function flowWith(scripts: ScriptSession, connections: Connections, given: FlowGiven = {}): Flow {
+  return {
+    debug: given.debug ?? false,
+    scripts,
+    connections,
+    cookies: new RunCookies(),
+    secrets: given.secrets ?? [],
+    hasGlobalCode: given.globalCode ?? false,
+    env: parseJson(given.env ?? '{}') as JsonObject,
+    ENV: parseJson(given.ENV ?? '{"host":"http://h","headers":{"X-Env":"1"}}') as JsonObject,
+  }
+}
+
+function caseWith(given: Partial<CaseToRun> = {}): CaseToRun {
+  return {
+    title: '登录',
+    interface: { url: '/p', method: 'post', name: '登录接口' },
+    headers: json('{}'),
+    request: json('{}'),
+    file: json('[]'),
+    setupScript: '',
+    teardownScript: '',
+    ...given,
+  }
+}
+
+let ticks = 0
+const clock = { now: () => '2026-01-01T00:00:00.000Z', monotonic: () => (ticks += 455) }
+
+function run(flow: Flow, testCase: Partial<CaseToRun> = {}, signal?: AbortSignal): Promise<CaseOutcome> {
+  return runCase(flow, caseWith(testCase), { clock, ...(signal === undefined ? {} : { signal }) })
+}
+
+const info = (text: string): LogLine => ['INFO', `【INFO】  |   ${text}`]
+const BEGUN = info('开始执行用例：【登录】\n')
+const SETUP = info('*********执行前置脚本*********')
+const SENDING = info('发送[POST]请求 : 请求地址为http://h/p：')
+const ANSWERED = info('请求响应状态码:200')
+const TEARDOWN = info('*********执行后置脚本*********')
+const PASSED = info('登录执行——>【通过】\n')
+const FAILED: LogLine = ['WARNING', '【WARNING】  |   登录执行——>【失败】\n']
+const ERROR: LogLine = ['ERROR', '【ERROR】  |   登录执行——>【错误Error】\n']
+
+function assertion(passed: boolean): Assertion {
+  return { method: '相等', expected: json('1'), actual: json('[1.0]'), passed }
+}
+
+function lines(text: string): LogLine[] {
+  return [['ERROR', `【ERROR】  |   ${text}`]]
+}
+
+describe('a case without scripts', () => {
+  test('needs no sandbox and passes', async () => {
+    const scripts = scriptsThat()
+    const { result } = await run(flowWith(scripts, targetThat()), {
+      setupScript: '# nothing\n\n',
+      teardownScript: '  # here\r\n',
+    })
+    expect(scripts.calls).toEqual([])
+    expect(result.log_data).toEqual([BEGUN, SETUP, SENDING, ANSWERED, TEARDOWN, PASSED])
+    expect(result).toMatchObject({
+      name: '登录',
+      state: '成功',
+      run_time: '0.455s',
+      started_at: '2026-01-01T00:00:00.000Z',
+    })
+  })
+
+  test('has the documented keys in the documented order', async () => {
+    const body = Buffer.from('{"token":"中"}')
+    const target = targetThat({
+      status: 201,
+      headers: [
+        ['Content-Type', 'application/json'],
+        ['X', '1'],
+        ['x', '2'],
+      ],
+      body,
+    })
+    const { result } = await run(flowWith(scriptsThat(), target), { request: json('{"json":{"a":1.0}}') })
+    expect(Object.keys(result)).toEqual([
+      'name',
+      'log_data',
+      'url',
+      'method',
+      'status_cede',
+      'response_header',
+      'requests_header',
+      'response_body',
+      'requests_body',
+      'state',
+      'run_time',
+      'assertions',
+      'started_at',
+    ])
+    expect(result).toMatchObject({
+      url: 'http://h/p',
+      method: 'POST',
+      status_cede: 201,
+      response_header: { 'Content-Type': 'application/json', X: '1, 2' },
+      response_body: '{\n  "token": "中"\n}',
+      requests_body: '{\n  "a": 1.0\n}',
+    })
+    expect(Object.entries(result.requests_header ?? {})).toEqual([
+      ['User-Agent', 'python-requests/2.27.1'],
+      ['Accept-Encoding', 'gzip, deflate, br'],
+      ['Accept', '*/*'],
+      ['Connection', 'keep-alive'],
+      ['X-Env', '1'],
+      ['Content-Length', '10'],
+      ['Content-Type', 'application/json'],
+    ])
+  })
+
+  test("in a debug run shows the engine's DEBUG lines", async () => {
+    const flow = flowWith(scriptsThat(), targetThat({ body: Buffer.from('ok'), headers: [['A', 'b']] }), {
+      debug: true,
+      env: '{"t":1.0}',
+      ENV: '{"host":"http://h","g":[null,"x"]}',
+    })
+    const { result } = await run(flow)
+    const sent =
+      "{'User-Agent': 'python-requests/2.27.1', 'Accept-Encoding': 'gzip, deflate, br', 'Accept': '*/*', 'Connection': 'keep-alive', 'Content-Length': '0'}"
+    expect(result.log_data).toEqual([
+      BEGUN,
+      ['DEBUG', "临时变量：\n{'t': 1.0}"],
+      ['DEBUG', "全局变量：\n{'host': 'http://h', 'g': [None, 'x']}"],
+      SETUP,
+      SENDING,
+      ['DEBUG', `请求头：\n${sent}`],
+      ['DEBUG', '请求体：\nNone'],
+      ANSWERED,
+      ['DEBUG', "响应头：\n{'A': 'b'}"],
+      ['DEBUG', '响应体：\nok'],
+      TEARDOWN,
+      PASSED,
+    ])
+  })
+
+  test('asks the sandbox when the environment has functions, whose failure is its error too', async () => {
+    const scripts = scriptsThat(
+      {},
+      {},
+      { message: 'invalid syntax', traceback: 'Traceback…\nSyntaxError: invalid syntax\n' },
+    )
+    const target = targetThat()
+    const { result } = await run(flowWith(scripts, target, { globalCode: true }))
+    expect(result.log_data).toEqual([
+      BEGUN,
+      ['ERROR', '【ERROR】  |   全局工具函数执行错误:\ninvalid syntax'],
+      ['EXCEPT', 'Traceback…\nSyntaxError: invalid syntax\n'],
+      ERROR,
+    ])
+    expect([result.state, scripts.calls, target.requests.length]).toEqual(['错误', ['begin'], 0])
+  })
+})
+
+describe('scripts', () => {
+  const scripted = { setupScript: 'x = 1', teardownScript: 'y = 2' }
+
+  test('run around the request, their lines in between', async () => {
+    const scripts = scriptsThat({ log: [['DEBUG', 'hello']] }, { log: [info('bye')] })
+    const { result } = await run(flowWith(scripts, targetThat()), scripted)
+    expect(scripts.calls).toEqual(['begin', 'setup', 'teardown'])
+    expect(result.log_data).toEqual([
+      BEGUN,
+      SETUP,
+      ['DEBUG', 'hello'],
+      SENDING,
+      ANSWERED,
+      TEARDOWN,
+      info('bye'),
+      PASSED,
+    ])
+  })
+
+  test('see the case as a dict', async () => {
+    const scripts = scriptsThat()
+    await run(flowWith(scripts, targetThat()), { ...scripted, request: json('{"json":{"b":1.0,"2":[],"1":null}}') })
+    expect(scripts.setupCall?.data).toBe(
+      '{"title":"登录","interface":{"url":"/p","method":"post","name":"登录接口"},"headers":{},' +
+        '"request":{"json":{"b":1.0,"2":[],"1":null}},"file":[],"setup_script":"x = 1","teardown_script":"y = 2"}',
+    )
+  })
+
+  test('what setup changes is what is sent, and what teardown sees has its variables substituted', async () => {
+    const scripts = scriptsThat({
+      data: json(
+        '{"interface":{"url":"/${{way}}","method":"put"},"headers":{"X":"${{id}}"},"request":{"json":"${{id}}"},"teardown_script":"z"}',
+      ),
+      env: json('{"id":7}'),
+      ENV: json('{"host":"http://other","headers":{"E":"${{id}}"},"way":"there"}'),
+    })
+    const target = targetThat()
+    const flow = flowWith(scripts, target)
+    await run(flow, { setupScript: 'x = 1' })
+    expect(target.requests[0]).toMatchObject({ method: 'PUT', url: { href: 'http://other/there' } })
+    expect(target.requests[0]?.headers.get('E')).toBe('7')
+    expect(new TextDecoder().decode(target.requests[0]?.body.bytes ?? undefined)).toBe('7')
+    expect(scripts.teardownCall?.script).toBe('z')
+    expect(scripts.teardownCall?.data).toBe(
+      '{"interface":{"url":"/there","method":"put"},"headers":{"E":7,"X":7},"request":{"json":7},"teardown_script":"z"}',
+    )
+    expect([stringifyJson(flow.env), stringifyJson(flow.ENV)]).toEqual([
+      '{"id":7}',
+      '{"host":"http://other","headers":{"E":"${{id}}"},"way":"there"}',
+    ])
+  })
+
+  test('without headers and request the case is sent all the same', async () => {
+    const target = targetThat()
+    const { result } = await run(
+      flowWith(scriptsThat({ data: json('{"interface":{"url":"/q","method":"get"}}') }), target),
+      scripted,
+    )
+    expect([result.state, target.requests[0]?.url.href]).toEqual(['成功', 'http://h/q'])
+  })
+
+  test('teardown sees the answer, and its redirects as history', async () => {
+    const scripts = scriptsThat()
+    const target = targetThat(
+      {
+        status: 302,
+        headers: [
+          ['Location', '/next'],
+          ['Set-Cookie', 'a=1'],
+        ],
+      },
+      { status: 404, reason: 'Not Found', headers: [['Content-Type', 'text/html']], body: Buffer.from('nix') },
+    )
+    const { result } = await run(flowWith(scripts, target), { ...scripted, request: json('{"data":"sent"}') })
+    expect(result).toMatchObject({ url: 'http://h/next', method: 'GET', status_cede: 404, requests_body: 'None' })
+    expect(scripts.teardownCall?.response).toMatchObject({
+      status: 404,
+      reason: 'Not Found',
+      url: 'http://h/next',
+      encoding: 'ISO-8859-1',
+      elapsedMs: 12,
+      cookies: [],
+      request: { method: 'GET', url: 'http://h/next', body: null },
+      history: [
+        { status: 302, cookies: [{ name: 'a', value: '1' }], history: [], request: { method: 'POST', body: 'sent' } },
+      ],
+    })
+  })
+
+  test('what they save and delete is told, the later word counting', async () => {
+    const scripts = scriptsThat(
+      { changes: { env: { set: { a: json('1') }, deleted: [] }, ENV: { set: { g: json('"x"') }, deleted: ['old'] } } },
+      { changes: { env: { set: {}, deleted: ['a'] }, ENV: { set: { old: json('1.0') }, deleted: [] } } },
+    )
+    const { envChanges, globalChanges } = await run(flowWith(scripts, targetThat()), scripted)
+    expect(envChanges).toEqual({ set: {}, deleted: ['a'] })
+    expect(globalChanges).toEqual({ set: { g: '"x"', old: '1.0' }, deleted: [] })
+  })
+
+  test('their assertions are in the result, in order', async () => {
+    const scripts = scriptsThat(
+      { assertions: [assertion(true)] },
+      { assertions: [assertion(false)], end: { kind: 'failed' } },
+    )
+    const { result } = await run(flowWith(scripts, targetThat()), scripted)
+    expect(result.assertions).toEqual([assertion(true), assertion(false)])
+  })
+})
+
+describe('verdicts', () => {
+  test('an assertion in setup: 失败, and nothing is sent', async () => {
+    const target = targetThat()
+    const scripts = scriptsThat({ end: { kind: 'failed' }, log: lines('前置脚本执行错误:\nno') })
+    const { result } = await run(flowWith(scripts, target), { setupScript: 'assert False' })
+    expect(result.log_data).toEqual([BEGUN, SETUP, ...lines('前置脚本执行错误:\nno'), FAILED])
+    expect([result.state, target.requests.length, 'url' in result]).toEqual(['失败', 0, false])
+  })
+
+  test('an assertion in teardown: 失败, with the answer', async () => {
+    const warned: LogLine = ['WARNING', '【WARNING】  |   断言失败:\n1 != 2']
+    const scripts = scriptsThat({}, { end: { kind: 'failed' }, log: [warned] })
+    const { result } = await run(flowWith(scripts, targetThat()), { teardownScript: 'assert False' })
+    expect(result.log_data).toEqual([BEGUN, SETUP, SENDING, ANSWERED, TEARDOWN, warned, FAILED])
+    expect([result.state, result.status_cede]).toEqual(['失败', 200])
+  })
+
+  test.each(['setup', 'teardown'] as const)('an exception in %s: 错误 with its traceback', async (phase) => {
+    const outcome: ScriptAnswer = {
+      end: {
+        kind: 'error',
+        message: 'division by zero',
+        traceback: 'Traceback…\nZeroDivisionError: division by zero\n',
+      },
+      log: lines('脚本执行错误:\ndivision by zero'),
+    }
+    const scripts = phase === 'setup' ? scriptsThat(outcome) : scriptsThat({}, outcome)
+    const { result } = await run(flowWith(scripts, targetThat()), { setupScript: '1', teardownScript: '1' })
+    expect(result.log_data.slice(-3)).toEqual([
+      ...lines('脚本执行错误:\ndivision by zero'),
+      ['EXCEPT', 'Traceback…\nZeroDivisionError: division by zero\n'],
+      ERROR,
+    ])
+    expect(result.state).toBe('错误')
+  })
+
+  test.each([
+    ['setup', '前置'],
+    ['teardown', '后置'],
+  ] as const)('a limit in %s: 错误, and says which', async (phase, name) => {
+    const outcome: ScriptAnswer = { end: { kind: 'limit', message: '脚本超过内存限制' } }
+    const scripts = phase === 'setup' ? scriptsThat(outcome) : scriptsThat({}, outcome)
+    const { result } = await run(flowWith(scripts, targetThat()), { setupScript: '1', teardownScript: '1' })
+    expect(result.log_data.slice(-3)).toEqual([
+      ...lines(`${name}脚本执行错误:\n脚本超过内存限制`),
+      ['EXCEPT', '脚本超过内存限制\n'],
+      ERROR,
+    ])
+    expect(result.state).toBe('错误')
+  })
+
+  test('a skipped case is neither passed nor failed', async () => {
+    const { result } = await run(flowWith(scriptsThat({ end: { kind: 'skipped' } }), targetThat()), {
+      setupScript: '1',
+    })
+    expect(result.state).toBe('跳过')
+    expect(result.log_data.at(-1)).toEqual(['WARNING', '【WARNING】  |   登录执行——>【跳过】\n'])
+  })
+
+  test('a missing variable: 错误 with its name, before anything is sent', async () => {
+    const target = targetThat()
+    const { result } = await run(flowWith(scriptsThat(), target), { headers: json('{"X":"${{nope}}"}') })
+    expect(result.log_data).toEqual([
+      BEGUN,
+      SETUP,
+      ['EXCEPT', 'ValueError: 变量引用错误：\n{\n  "X": "${{nope}}"\n}\n中的变量nope,在当前运行环境中未找到\n'],
+      ERROR,
+    ])
+    expect([result.state, target.requests.length]).toEqual(['错误', 0])
+  })
+
+  test('a failed send: 错误 with the reason', async () => {
+    const { result } = await run(flowWith(scriptsThat(), targetThat(new CaseFault('连接被拒绝'))))
+    expect(result.log_data).toEqual([
+      BEGUN,
+      SETUP,
+      SENDING,
+      ['EXCEPT', 'ValueError: 请求发送失败，错误信息如下：连接被拒绝\n'],
+      ERROR,
+    ])
+    expect('url' in result).toBe(false)
+  })
+
+  test('the 31st redirect: 错误', async () => {
+    const round = Array.from({ length: 40 }, () => ({ status: 302, headers: [['Location', '/again'] as const] }))
+    const target = targetThat(...round)
+    const { result } = await run(flowWith(scriptsThat(), target))
+    expect(result.log_data.at(-2)?.[1]).toContain('重定向超过30次')
+    expect([result.state, target.requests.length]).toEqual(['错误', 31])
+  })
+
+  test('uploads are said not to be served', async () => {
+    const { result } = await run(flowWith(scriptsThat(), targetThat()), { file: json('[["f","x"]]') })
+    expect(result.log_data.at(-2)).toEqual(['EXCEPT', 'ValueError: file(文件上传)暂不支持\n'])
+  })
+
+  test('a sandbox that cannot be had is told, and the run goes on', async () => {
+    const scripts = { ...scriptsThat(), beginCase: () => Promise.reject(new Error('no sandbox')) }
+    const { result } = await run(flowWith(scripts, targetThat()), { setupScript: '1' })
+    expect([result.state, result.log_data.at(-2)]).toEqual(['错误', ['EXCEPT', 'Error: no sandbox\n']])
+  })
+
+  test('an aborted run throws the reason, also when it was aborted inside a script', async () => {
+    const aborting = new AbortController()
+    const reason = new Error('cancelled')
+    const target: Connections = {
+      ...targetThat(),
+      send: () => {
+        aborting.abort(reason)
+        return Promise.reject(new CaseFault('aborted'))
+      },
+    }
+    await expect(run(flowWith(scriptsThat(), target), {}, aborting.signal)).rejects.toBe(reason)
+    const early = AbortSignal.abort(reason)
+    await expect(run(flowWith(scriptsThat(), targetThat()), { setupScript: '1' }, early)).rejects.toBe(reason)
+  })
+})
+
+describe('what a result must not hold', () => {
+  test('a secret, in address, headers, bodies, log and assertions', async () => {
+    const secret = 'tok/en "1"'
+    const scripts = scriptsThat(
+      {},
+      {
+        log: [['DEBUG', `printed ${secret}`]],
+        assertions: [{ method: '相等', expected: json(JSON.stringify(secret)), actual: json('1'), passed: false }],
+      },
+    )
+    const flow = flowWith(
+      scripts,
+      targetThat({ body: Buffer.from(JSON.stringify({ echo: secret })), headers: [['X-Echo', secret]] }),
+      {
+        debug: true,
+        secrets: [secret],
+        ENV: JSON.stringify({ host: 'http://h', token: secret }),
+      },
+    )
+    const target = flow.connections as FakeTarget
+    const { result } = await run(flow, {
+      teardownScript: '1',
+      headers: json('{"Authorization":"Bearer ${{token}}"}'),
+      request: json('{"params":{"t":"${{token}}"},"json":{"t":"${{token}}"},"auth":["${{token}}","x"]}'),
+    })
+    // The request carries the real value.
+    expect(new TextDecoder().decode(target.requests[0]?.body.bytes ?? undefined)).toBe('{"t": "tok/en \\"1\\""}')
+    const text = JSON.stringify(result)
+    for (const form of ['tok/en', 'tok%2Fen', Buffer.from(`${secret}:x`).toString('base64')])
+      expect(text).not.toContain(form)
+    expect(result.url).toBe('http://h/p?t=******')
+    expect(result.requests_header?.['Authorization']).toBe('Basic ******')
+    expect(result.response_body).toBe('{\n  "echo": "******"\n}')
+  })
+
+  test('NUL and lone surrogates, nor in what was saved', async () => {
+    const scripts = scriptsThat({ changes: { env: NO_CHANGES, ENV: { set: { x: json('"\\u0000"') }, deleted: [] } } })
+    const { result, globalChanges } = await run(flowWith(scripts, targetThat({ body: Buffer.from('a\0b') })), {
+      setupScript: '1',
+    })
+    expect(result.response_body).toBe('a\\u0000b')
+    expect(globalChanges.set).toEqual({ x: '"\\\\u0000"' })
+  })
+
+  test('more than a MiB of a body, and the log says so', async () => {
+    const { result } = await run(flowWith(scriptsThat(), targetThat({ body: Buffer.alloc(2 * 1024 * 1024, 'x') })))
+    expect(result.response_body?.length).toBe(1024 * 1024)
+    expect(result.log_data).toContainEqual(['WARNING', '【WARNING】  |   响应体超过1MiB，结果中只保留开头部分'])
+  })
+})
+
+test('cookies go from case to case of a run', async () => {
+  const target = targetThat({ headers: [['Set-Cookie', 'sid=7; Path=/']] })
+  const flow = flowWith(scriptsThat(), target)
+  const { cookies } = await run(flow)
+  expect(cookies.cookies.map(({ key, value }) => [key, value])).toEqual([['sid', '7']])
+  await run(flow)
+  expect(target.requests[1]?.headers.get('Cookie')).toBe('sid=7')
+})
