@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import jwt from 'jsonwebtoken'
 import { z } from 'zod'
 import { Rejected } from '../contracts/core.ts'
@@ -243,6 +243,21 @@ describe('tokens', () => {
     expect(answer.json).toEqual({ error: '令牌无效或已过期', detail: '令牌无效或已过期', code: 'token_not_valid' })
   })
 
+  test('a token that was good a moment ago is refused once its user is gone, or its time is over', async () => {
+    const authorization = access()
+    const ask = async () => (await send('GET', '/api/things/', { headers: { authorization } })).status
+    expect(await ask()).toBe(200)
+    const user = USERS.get(1)!
+    USERS.delete(1)
+    expect(await ask()).toBe(401)
+    USERS.set(1, user)
+    expect(await ask()).toBe(200)
+    const later = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 60 * 60 * 1000 + 1000)
+    expect(await ask()).toBe(401)
+    later.mockRestore()
+    expect(await ask()).toBe(200)
+  })
+
   test('a role that may not is 403, before 404 and the body', async () => {
     const answer = await send('PATCH', '/api/things/99/', { headers: { authorization: access(2) }, body: '{' })
     expect(answer.status).toBe(403)
@@ -468,13 +483,6 @@ describe('failures', () => {
       err: { stack: expect.stringContaining('app.unit.test') },
     })
   })
-
-  test('what is no HTTP is answered in JSON and closed', async () => {
-    const answer = await raw('rubbish\r\n\r\n')
-    expect(answer).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/)
-    expect(answer).toMatch(/\{"error":"请求格式错误","code":"bad_request"\}$/)
-    expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /)
-  })
 })
 
 describe('the log', () => {
@@ -509,34 +517,5 @@ describe('the log', () => {
     await aborted
     gate.resolve()
     expect(await lineOf('gone-1')).toMatchObject({ status: 499 })
-  })
-})
-
-describe('stopping', () => {
-  test('lets requests under way end, closes their connections and accepts no more', async () => {
-    const stopping = await start()
-    const answer = fetch(`${stopping.url}/api/slow/`, { method: 'POST' })
-    await entered.promise
-    const stopped = stopping.stop(60_000)
-    await expect(fetch(`${stopping.url}/api/things/1/`)).rejects.toThrow()
-    gate.resolve()
-    const response = await answer
-    expect([response.status, response.headers.get('connection')]).toEqual([200, 'close'])
-    await stopped
-  })
-
-  test('cuts what does not end within the grace', async () => {
-    const stopping = await start()
-    const answer = fetch(`${stopping.url}/api/slow/`, { method: 'POST' })
-    const refused = expect(answer).rejects.toThrow()
-    await entered.promise
-    await stopping.stop(1)
-    await refused
-    gate.resolve()
-  })
-
-  test('a port in use is named', async () => {
-    const taken = serveHttp({ handler: () => {}, host: '127.0.0.1', port: server.port })
-    await expect(taken).rejects.toThrow(`PORT ${server.port} cannot be listened on: another process uses it`)
   })
 })

@@ -1,4 +1,5 @@
-import type { Middleware } from 'koa'
+import { createSecretKey } from 'node:crypto'
+import type { Context, Middleware } from 'koa'
 import jwt from 'koa-jwt'
 import { ALGORITHM, type Claims, parseClaims } from '../services/access/tokens.ts'
 import { Refusal } from './rest/dialects.ts'
@@ -7,28 +8,51 @@ import type { User } from './rest/route.ts'
 /** Whose token it is; undefined when the user is unknown, inactive, or has revoked what the token was issued under. */
 export type Authenticate = (claims: Claims) => Promise<User | undefined>
 
+/** Tokens whose verified claims are remembered: a client sends the same one with every request for an hour. */
+const MAX_REMEMBERED = 1_000
+
 /**
  * Lets a request pass with a valid access token in `Authorization: Bearer`, as `ctx.state.user` (seed 000 一.1). Throws `Refusal`
- * otherwise: `not_authenticated` without a token, `token_not_valid` with one that does not count.
+ * otherwise: `not_authenticated` without a token, `token_not_valid` with one that does not count. The signature of a token is
+ * verified once, its expiry and its user at every request.
  */
 export function bearer({ secret, authenticate }: { secret: string; authenticate: Authenticate }): Middleware {
-  const verify = jwt({ secret, algorithms: [ALGORITHM], key: 'claims' })
+  const verify = jwt({ secret: keyOf(secret), algorithms: [ALGORITHM], key: 'claims' })
+  const remembered = new Map<string, Claims>()
+
+  async function claimsOf(context: Context, authorization: string): Promise<Claims | undefined> {
+    const known = remembered.get(authorization)
+    if (known && known.exp * 1000 > Date.now()) return known
+    await verify(context, resolved)
+    const claims = parseClaims(context.state.claims)
+    if (claims?.token_type !== 'access') return undefined
+    const [oldest] = remembered.keys()
+    if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest)
+    remembered.set(authorization, claims)
+    return claims
+  }
 
   return async (context, next) => {
-    if (context.headers.authorization === undefined) {
+    const { authorization } = context.headers
+    if (authorization === undefined) {
       throw new Refusal('not_authenticated', '未登录：请求头 Authorization 缺少令牌')
     }
-    try {
-      await verify(context, resolved)
-    } catch (cause) {
+    const claims = await claimsOf(context, authorization).catch((cause: unknown) => {
       throw invalidToken(cause)
-    }
-    const claims = parseClaims(context.state.claims)
-    const user = claims?.token_type === 'access' ? await authenticate(claims) : undefined
+    })
+    const user = claims && (await authenticate(claims))
     if (user === undefined) throw invalidToken()
     context.state.user = user
     await next()
   }
+}
+
+/**
+ * With text jsonwebtoken would first try, at every request, to read a public key from it, which takes longer than all the rest. Its
+ * own types know key objects, koa-jwt's do not, which hands over what it is given.
+ */
+function keyOf(secret: string): Buffer {
+  return createSecretKey(Buffer.from(secret)) as unknown as Buffer
 }
 
 const resolved = (): Promise<void> => Promise.resolve()

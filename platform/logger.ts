@@ -9,8 +9,11 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 /** Bytes that wait for a slow reader of the log at most; what comes on top is dropped, for the platform goes first. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
 
+/** Milliseconds that a line waits for others at most; what waits when the process exits is written then. */
+const FLUSH_MS = 100
+
 /** Names whose values are never written, in a log's fields and one level below. Code should not pass them at all. */
-const SECRET_NAMES = [
+const SECRET_NAMES = new Set([
   'authorization',
   'cookie',
   'password',
@@ -24,7 +27,7 @@ const SECRET_NAMES = [
   'adminPassword',
   'databaseUrl',
   'body',
-]
+])
 
 /**
  * The log: one JSON object a line, on stderr (stdout has the ready line alone). `pid` and `host` are left out; who collects logs
@@ -36,16 +39,32 @@ export function createLogger(level: LogLevel, stream: DestinationStream = stderr
       level,
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
+      formatters: { level: (label) => ({ level: label }), log: redacted },
       serializers: { err: describeError, error: describeError },
     },
     stream,
   )
 }
 
+/** pino's own redaction copies every object it is given: it took a third of what a line costs. */
+function redacted(fields: Record<string, unknown>): Record<string, unknown> {
+  let result = fields
+  for (const name in fields) {
+    const value = fields[name]
+    const shown = SECRET_NAMES.has(name) && value !== undefined ? '[redacted]' : redactedInside(value)
+    if (shown !== value) result = { ...result, [name]: shown }
+  }
+  return result
+}
+
+function redactedInside(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Error || Array.isArray(value)) return value
+  const names = Object.keys(value).filter((name) => SECRET_NAMES.has(name))
+  return names.length === 0 ? value : { ...value, ...Object.fromEntries(names.map((name) => [name, '[redacted]'])) }
+}
+
 function stderr(): DestinationStream {
-  return destination({ dest: 2, sync: false, minLength: 0, maxLength: MAX_WAITING_BYTES })
+  return destination({ dest: 2, sync: false, minLength: 4096, periodicFlush: FLUSH_MS, maxLength: MAX_WAITING_BYTES })
 }
 
 /**

@@ -47,13 +47,19 @@ export function readBody(request: IncomingMessage, response: ServerResponse): Pr
     const take = (chunk: Buffer): void => {
       size += chunk.length
       if (size <= MAX_BODY_BYTES) return void chunks.push(chunk)
-      request.off('data', take)
+      leave()
       reject(tooLarge(request))
     }
-    request.on('data', take)
-    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
-    request.once('close', () => reject(new Refusal('bad_request', '请求体不完整')))
-    request.once('error', (cause) => reject(new Refusal('bad_request', '请求体不完整', { cause })))
+    const finish = (): void => {
+      leave()
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+    }
+    const fail = (cause?: unknown): void => {
+      leave()
+      reject(new Refusal('bad_request', '请求体不完整', { cause }))
+    }
+    const leave = (): void => void request.off('data', take).off('end', finish).off('close', fail).off('error', fail)
+    request.on('data', take).on('end', finish).on('close', fail).on('error', fail)
   })
 }
 
