@@ -5,10 +5,10 @@ import type { ResponseData, Sandbox } from './sandbox.ts'
 import type { ScriptOutcome } from './outcome.ts'
 
 /** Kept between test runs: making the snapshot takes seconds, and its name tells all that it depends on. */
-const CACHE = fileURLToPath(new URL('../../../.cache/sandbox/', import.meta.url))
+export const SANDBOX_CACHE = fileURLToPath(new URL('../../../.cache/sandbox/', import.meta.url))
 
 export function givenPool(options: Partial<SandboxPoolOptions> = {}): SandboxPool {
-  return createSandboxPool({ size: 1, log: { warn: () => {} }, cacheDir: CACHE, ...options })
+  return createSandboxPool({ size: 1, log: { warn: () => {} }, cacheDir: SANDBOX_CACHE, ...options })
 }
 
 /** The variables and the case as they go from script to script. */

@@ -48,7 +48,8 @@ class Pool implements SandboxPool {
   readonly #options: Required<SandboxPoolOptions>
   readonly #children = new Set<WalledChild>()
   readonly #starting = new Set<Promise<WalledChild>>()
-  readonly #waiting: WalledChild[] = []
+  /** Interpreters for runs to come: ready, or about to be. */
+  readonly #spare = new Set<Promise<WalledChild>>()
   #means: Promise<Means> | undefined
   #stopped = false
 
@@ -68,15 +69,15 @@ class Pool implements SandboxPool {
   }
 
   warm(): void {
-    if (this.#stopped) return
-    for (let missing = this.#options.size - this.#waiting.length - this.#starting.size; missing > 0; missing -= 1)
-      this.#start().then(
-        (child) => this.#waiting.push(child),
-        (problem: unknown) => {
-          // Not tried again until a run asks for one, which then hears of it.
-          if (!this.#stopped) this.#options.log.warn({ err: problem }, 'a script sandbox did not start')
-        },
-      )
+    while (!this.#stopped && this.#spare.size < this.#options.size) {
+      const spare = this.#start()
+      this.#spare.add(spare)
+      // Not tried again until a run asks for one, which then hears of it.
+      spare.catch((problem: unknown) => {
+        this.#spare.delete(spare)
+        if (!this.#stopped) this.#options.log.warn({ err: problem }, 'a script sandbox did not start')
+      })
+    }
   }
 
   async stop(): Promise<void> {
@@ -96,13 +97,13 @@ class Pool implements SandboxPool {
     return this.#means
   }
 
-  /** A waiting interpreter, one that is about to be ready, or a new one. */
+  /** A spare interpreter, or a new one; and another spare for the next run. */
   async #take(): Promise<WalledChild> {
     if (this.#stopped) throw new Error('the sandbox pool has stopped')
-    for (;;) {
-      const child = this.#waiting.shift()
-      if (child === undefined) break
-      if (!child.alive) continue
+    for (const spare of this.#spare) {
+      this.#spare.delete(spare)
+      const child = await spare.catch(() => undefined)
+      if (child?.alive !== true) continue
       this.warm()
       return child
     }
