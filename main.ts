@@ -26,6 +26,7 @@ import { openStorage } from './platform/storage.ts'
 import { version } from './platform/version.ts'
 import { projections } from './projections/all.ts'
 import { createProjectionEngine, type ProjectionEngine } from './projections/engine.ts'
+import type { ReadModels } from './projections/port.ts'
 import { type FirstAdmin, makeFirstAdmin } from './services/access/first-admin.ts'
 import { createTokens } from './services/access/tokens.ts'
 import { createUsers } from './services/access/users.ts'
@@ -48,6 +49,7 @@ const GRACE = 8_000
 /** A platform at work. */
 export type Platform = Readonly<{
   url: string
+  models: ReadModels
   admin: FirstAdmin | undefined
   /** Resolves when all read models have passed what was in the log at the start. */
   ready: Promise<void>
@@ -140,7 +142,14 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
       if (missing.length > 0) log.warn({ missing }, 'this host does not give every wall around scripts')
     })
     const failed = Promise.race([storage.died, only.lost.then((error) => `the database was lost: ${error.message}`)])
-    return { url: http.url, admin, ready: untilPassed(models, await store.head(), stopping.signal), failed, stop }
+    return {
+      url: http.url,
+      models,
+      admin,
+      ready: untilPassed(models, await store.head(), stopping.signal),
+      failed,
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error
