@@ -4,8 +4,13 @@ import { startChild } from '../test/support/child.ts'
 import { accountsProjection, countsProjection, type Ledger, openLedger } from '../test/support/ledger.ts'
 import { freshDatabase, type TestDatabase } from '../test/support/postgres.ts'
 import { quiet } from '../test/support/quiet.ts'
-import { createProjectionEngine, type ProjectionEngine, type ProjectionEngineOptions, skipEvent } from './engine.ts'
-import { dropVersionsBefore } from './engine.ts'
+import {
+  createProjectionEngine,
+  dropVersionsBefore,
+  type ProjectionEngine,
+  type ProjectionEngineOptions,
+  skipEvent,
+} from './engine.ts'
 import type { Projection } from './port.ts'
 import { awaitRebuild, dumpRows, rebuild, requestRebuild } from './rebuild.ts'
 
@@ -133,6 +138,9 @@ describe('a rebuild', () => {
     await awaitRebuild(ledger.db, await requestRebuild(ledger.db))
     await until('the table that nobody reads is dropped', async () => !(await tables()).includes('accounts_v1_g1'))
     expect(await engine.passed(await ledger.write(1), 5_000)).toBe(true)
+    // The next rebuild needs the projector, which must not be waiting for that query.
+    await awaitRebuild(ledger.db, await requestRebuild(ledger.db, ['accounts']))
+    expect(await tables()).toContain(old)
     released.resolve()
     expect(await query).toEqual([{ events: '100' }])
     await until('the other is dropped too', async () => !(await tables()).includes(old))
@@ -220,6 +228,7 @@ describe('a rebuild', () => {
     await awaitRebuild(ledger.db, request)
     expect(await dumpRows(standby, projections)).toEqual(before)
     expect((await generations()).map(({ state }) => state)).toEqual(['live', 'live'])
+    expect(standby.table('accounts')).toBe('accounts_v1_g2')
   })
 })
 

@@ -1,6 +1,6 @@
+import { Bell } from '../platform/event-store/postgres/bell.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
 import type { Log } from '../platform/log.ts'
-import { pause } from '../platform/pause.ts'
 import { migrate } from '../platform/migrations.ts'
 import type { Database, Sql } from '../platform/sql.ts'
 import { createProjectionEngine } from './engine.ts'
@@ -39,26 +39,36 @@ export class RebuildFailed extends Error {
   }
 }
 
-const LONGEST_POLL = 500
+const POLL_MILLISECONDS = 500
 
 /** Resolves when all that was asked for is live, or `signal` is aborted. Throws `RebuildFailed` with the event that cannot be applied. */
 export async function awaitRebuild(
   db: Database,
-  { ids }: RebuildRequest,
+  request: RebuildRequest,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<void> {
-  for (let wait = 20; !signal.aborted; wait = Math.min(wait * 2, LONGEST_POLL)) {
-    const rows = await db.query<{ name: string; done: boolean; failed_position: string | null; error: string | null }>(
-      `select name, done_at is not null as done, failed_position, error from rebuild_requests where id = any ($1::bigint[])`,
-      [ids],
-    )
-    if (rows.every(({ done }) => done)) {
-      const failed = rows.filter(({ error }) => error !== null)
-      if (failed.length === 0) return
-      throw new RebuildFailed(failed.map((row) => `${row.name} cannot apply ${row.failed_position}: ${row.error}`))
+  const bell = new Bell()
+  const unlisten = await db.listen(CHANNEL, () => bell.ring())
+  try {
+    while (!signal.aborted) {
+      const { rung } = bell
+      if (await isDone(db, request)) return
+      await bell.next(rung, POLL_MILLISECONDS, signal)
     }
-    await pause(wait, signal)
+  } finally {
+    await unlisten()
   }
+}
+
+async function isDone(db: Database, { ids }: RebuildRequest): Promise<boolean> {
+  const rows = await db.query<{ name: string; done: boolean; failed_position: string | null; error: string | null }>(
+    `select name, done_at is not null as done, failed_position, error from rebuild_requests where id = any ($1::bigint[])`,
+    [ids],
+  )
+  if (!rows.every(({ done }) => done)) return false
+  const failed = rows.filter(({ error }) => error !== null)
+  if (failed.length === 0) return true
+  throw new RebuildFailed(failed.map((row) => `${row.name} cannot apply ${row.failed_position}: ${row.error}`))
 }
 
 /**

@@ -29,7 +29,7 @@ export async function createMissing(db: Database, projections: readonly Projecti
   })
 }
 
-/** Starts a new generation beside the live one; a half-built one that was left by a kill is dropped. */
+/** Starts a new generation beside the live one. A half-built one that was left by a kill, its request still open, is dropped first. */
 export async function startBuilding(db: Database, projection: Projection): Promise<Member> {
   return changing(db, async (sql) => {
     await dropGenerations(sql, `name = $1 and version = $2 and state = 'building'`, [
@@ -38,17 +38,6 @@ export async function startBuilding(db: Database, projection: Projection): Promi
     ])
     return create(sql, projection, 'building')
   })
-}
-
-/** Half-built generations that a projector left behind. Their requests are still open. */
-export async function dropHalfBuilt(db: Database, projections: readonly Projection[]): Promise<void> {
-  await changing(db, (sql) =>
-    dropGenerations(
-      sql,
-      `state = 'building' and (name, version) in (select * from unnest($1::text[], $2::integer[]))`,
-      namesAndVersions(projections),
-    ),
-  )
 }
 
 /**

@@ -4,7 +4,7 @@ import { pause } from '../../platform/pause.ts'
 import type { Session } from '../../platform/sql.ts'
 import type { Projection } from '../port.ts'
 import { generationsOf, namesAndVersions, recordStop } from './checkpoints.ts'
-import { abandon, dropHalfBuilt, dropRetired, startBuilding, switchTo } from './generations.ts'
+import { abandon, dropRetired, startBuilding, switchTo } from './generations.ts'
 import { Lane, type LaneOptions, reasonOf } from './lane.ts'
 import { Member } from './member.ts'
 
@@ -107,7 +107,7 @@ export class Term {
     }
   }
 
-  /** Takes over each projection whose lock is free. What another projector left half built is dropped; its request is still open. */
+  /** Takes over each projection whose lock is free. */
   async #takeLocks(lock: Session): Promise<void> {
     const { db, projections, progressed } = this.#options
     const missing = projections.filter(({ name }) => !this.led.has(name))
@@ -119,7 +119,6 @@ export class Term {
     )
     const held = missing.filter((projection) => rows.some((row) => row.held && row.name === projection.name))
     if (held.length === 0) return
-    await dropHalfBuilt(db, held)
     const stored = await generationsOf(db, held)
     for (const projection of held) {
       const row = stored.find(({ name, state }) => name === projection.name && state === 'live')
