@@ -36,8 +36,15 @@ export function openConnections(targetDeny: TargetDeny): Connections {
     const known = senders.get(key)
     if (known !== undefined) return [key, known]
     const tls = { rejectUnauthorized: transport.verify, lookup: guardedLookup(targetDeny) }
-    // One header over 16 KiB is unusual, not wrong: what requests reads is read.
-    const shared = { allowH2: false, maxHeaderSize: 256 * 1024, headersTimeout: 0, bodyTimeout: 0 }
+    const shared = {
+      // A run asks one thing after the other; a pool would open a second connection while the first is being freed.
+      connections: 1,
+      allowH2: false,
+      // Headers over 16 KiB are unusual, not wrong: what requests reads is read.
+      maxHeaderSize: 256 * 1024,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    }
     const dispatcher =
       proxy === undefined
         ? new Agent({ ...shared, connect: { ...tls, timeout: connectTimeout } })
@@ -244,7 +251,7 @@ class Exchange {
       if (cause instanceof CaseFault) return cause
     }
     const failure = Error.isError(error) ? error : new Error(String(error))
-    const code = 'code' in failure && typeof failure.code === 'string' ? failure.code : ''
+    const code = 'code' in failure && typeof failure.code === 'string' ? failure.code : failure.name
     const words = failureWords(code, this.#status !== undefined, this.transport.timeouts.connect)
     const detail = failure.message === '' ? code : failure.message
     return new CaseFault(words === undefined ? detail : `${words}：${detail}`, { cause: error })
@@ -258,7 +265,7 @@ function failureWords(code: string, answering: boolean, connectMs: number): stri
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return '域名解析失败'
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/.test(code)) return '证书校验失败'
   if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return 'TLS握手失败'
-  if (code.startsWith('HPE_')) return '响应不是有效的HTTP报文'
+  if (code.startsWith('HPE_') || code === 'HTTPParserError') return '响应不是有效的HTTP报文'
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return '响应头过大'
   if (answering) return '响应体不完整，连接提前关闭'
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE' ? '连接被对方关闭' : undefined
