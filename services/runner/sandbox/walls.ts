@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url'
 /** A numeric user that no account should have, and not `nobody`, which the database runs as. */
 export const SANDBOX_UID = 64_733
 
-const ENTRY = fileURLToPath(new URL('child/main.ts', import.meta.url))
+// Real paths: under links the process would need the right to read each of them.
+const ENTRY = realpathSync(fileURLToPath(new URL('child/main.ts', import.meta.url)))
+const PYODIDE = dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))
 const PROBE_MS = 15_000
 
 export type Wall = 'uid' | 'network' | 'processes' | 'privileges'
@@ -39,12 +41,17 @@ const MISSING: Readonly<Record<Wall, string>> = {
 
 /** Tries the combinations that may work for this user until a process reports that it stands behind its walls. */
 export async function findWalls(): Promise<{ wrapper: Wrapper; report: WallReport }> {
+  let last = ''
   for (const wrapper of candidates(process.getuid?.() === 0)) {
-    if (!(await holds(wrapper))) continue
+    const refused = await refusal(wrapper)
+    if (refused !== undefined) {
+      last = refused
+      continue
+    }
     const missing = (Object.keys(MISSING) as Wall[]).filter((wall) => !wrapper.held[wall]).map((wall) => MISSING[wall])
     return { wrapper, report: { held: wrapper.held, missing } }
   }
-  throw new Error('no process for scripts can be started on this host')
+  throw new Error(`no process for scripts can be started on this host: ${last}`)
 }
 
 const setpriv = (...args: string[]): string[] => ['setpriv', ...args, '--pdeathsig', 'KILL', '--']
@@ -90,11 +97,13 @@ function wrapperOf(prefix: readonly string[], held: Partial<Record<Wall, boolean
   const node = [
     process.execPath,
     '--permission',
-    ...readable().map((path) => `--allow-fs-read=${path}`),
+    `--allow-fs-read=${dirname(dirname(ENTRY))}`,
+    `--allow-fs-read=${PYODIDE}`,
     '--disallow-code-generation-from-strings',
     '--max-old-space-size=96',
     '--no-warnings',
     ENTRY,
+    PYODIDE,
   ]
   const [program, ...args] = [...prefix, ...node] as [string, ...string[]]
   return {
@@ -105,27 +114,26 @@ function wrapperOf(prefix: readonly string[], held: Partial<Record<Wall, boolean
   }
 }
 
-/** The sandbox's own files and pyodide's, under the names they are asked for and where they really lie. */
-function readable(): string[] {
-  const folders = [dirname(dirname(ENTRY)), dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))]
-  return [...new Set([...folders, ...folders.map((folder) => realpathSync(folder))])]
-}
-
-/** Whether a process started so can read its files and tells of the walls what it should. */
-function holds(wrapper: Wrapper): Promise<boolean> {
+/** Undefined when a process started so can read its files and tells of the walls what it should, else why not. */
+function refusal(wrapper: Wrapper): Promise<string | undefined> {
   const [program, args] = wrapper.command('probe')
   return new Promise((resolve) => {
     const probe = spawn(program, args, {
       env: wrapper.env,
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       timeout: PROBE_MS,
       killSignal: 'SIGKILL',
     })
     let told = ''
+    let complaint = ''
     probe.stdio[3]?.on('data', (chunk: Buffer) => (told += chunk.toString()))
     probe.stdio[3]?.on('error', () => {})
-    probe.once('error', () => resolve(false))
-    probe.once('close', (code) => resolve(code === 0 && stands(wrapper, told)))
+    probe.stderr?.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(0, 1000)))
+    probe.once('error', (problem) => resolve(problem.message))
+    probe.once('close', (code) => {
+      if (code !== 0) resolve(complaint || `it ended with ${code}`)
+      else resolve(stands(wrapper, told) ? undefined : `it is not behind its walls: ${told.slice(0, 200)}`)
+    })
   })
 }
 

@@ -1,9 +1,11 @@
 /**
  * The Python interpreter of a sandbox, and two of its walls: the host functions that WebAssembly may call, and the
- * memory that it may take. The one file that imports pyodide.
+ * memory that it may take. The one file that loads pyodide.
  */
 import { constants } from 'node:fs'
-import { loadPyodide } from 'pyodide'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { loadPyodide as LoadPyodide } from 'pyodide'
 import { ALLOWED_HOST_FUNCTIONS, ENDING_HOST_FUNCTIONS } from './host-functions.ts'
 
 /** All that scripts may ever put on the in-memory disk of one interpreter. */
@@ -24,7 +26,7 @@ interface WasmNamespace {
 }
 const wasm = (globalThis as unknown as { WebAssembly: WasmNamespace }).WebAssembly
 
-export type Pyodide = Awaited<ReturnType<typeof loadPyodide>>
+export type Pyodide = Awaited<ReturnType<typeof LoadPyodide>>
 
 export interface Interpreter {
   py: Pyodide
@@ -35,6 +37,8 @@ export interface Interpreter {
 }
 
 export interface InterpreterOptions {
+  /** The folder of the package, its real path: by its name it could be found through links that may not be read here. */
+  pyodide: string
   memoryLimitBytes: number
   /** A snapshot to start from, or the wish to make one. */
   snapshot: Uint8Array | 'make'
@@ -49,6 +53,9 @@ export async function loadInterpreter(options: InterpreterOptions): Promise<Inte
   const restore = wrapInstantiate(() => locked, options.ended)
   const memory = capMemory(options.memoryLimitBytes)
   const start = options.snapshot === 'make' ? { _makeSnapshot: true } : { _loadSnapshot: options.snapshot }
+  const { loadPyodide } = (await import(pathToFileURL(join(options.pyodide, 'pyodide.mjs')).href)) as {
+    loadPyodide: typeof LoadPyodide
+  }
   const py = await loadPyodide({
     // No JavaScript object reaches Python.
     jsglobals: Object.create(null) as object,

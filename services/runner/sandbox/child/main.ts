@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { CHANNEL_FD, EXIT_CRASHED, EXIT_OUT_OF_MEMORY, SNAPSHOT_DIGEST_BYTES, SNAPSHOT_FD } from './contract.ts'
 import { loadInterpreter, type Interpreter } from './interpreter.ts'
 
+const [pyodide = '', mode, memoryLimitMb] = process.argv.slice(2)
+const memoryLimitBytes = Number(memoryLimitMb) * 1024 * 1024
 const PYTHON = fileURLToPath(new URL('../python/', import.meta.url))
 /** Where the engine's modules lie inside the interpreter while the snapshot is made. */
 const ENGINE = '/lib/case_engine'
@@ -27,8 +29,13 @@ function probe(): void {
   writeAll(Buffer.from(JSON.stringify({ uid, pid: process.pid, interfaces: Object.keys(networkInterfaces()).length })))
 }
 
-async function makeSnapshot(memoryLimitBytes: number): Promise<void> {
-  const { py } = await loadInterpreter({ memoryLimitBytes, snapshot: 'make', ended: () => process.exit(EXIT_CRASHED) })
+async function makeSnapshot(): Promise<void> {
+  const { py } = await loadInterpreter({
+    pyodide,
+    memoryLimitBytes,
+    snapshot: 'make',
+    ended: () => process.exit(EXIT_CRASHED),
+  })
   py.FS.mkdir(ENGINE)
   for (const file of readdirSync(PYTHON))
     if (file.endsWith('.py')) py.FS.writeFile(`${ENGINE}/${file}`, readFileSync(PYTHON + file, 'utf8'))
@@ -44,11 +51,11 @@ sys.path_importer_cache.pop('${ENGINE}', None)
   writeAll(py.makeMemorySnapshot())
 }
 
-async function serve(memoryLimitBytes: number): Promise<void> {
+async function serve(): Promise<void> {
   const exit = process.exit.bind(process)
   let interpreter: Interpreter | undefined
   const ended = (): never => exit(interpreter?.memoryRefused() === true ? EXIT_OUT_OF_MEMORY : EXIT_CRASHED)
-  interpreter = await loadInterpreter({ memoryLimitBytes, snapshot: readSnapshot(), ended })
+  interpreter = await loadInterpreter({ pyodide, memoryLimitBytes, snapshot: readSnapshot(), ended })
   addHostDevice(interpreter, exit)
   forgetHost()
   try {
@@ -121,8 +128,6 @@ function forgetHost(): void {
     Reflect.deleteProperty(globalThis, name)
 }
 
-const [mode, memoryLimitMb] = process.argv.slice(2)
-const memoryLimitBytes = Number(memoryLimitMb) * 1024 * 1024
 if (mode === 'probe') probe()
-else if (mode === 'snapshot') await makeSnapshot(memoryLimitBytes)
-else await serve(memoryLimitBytes)
+else if (mode === 'snapshot') await makeSnapshot()
+else await serve()
