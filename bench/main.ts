@@ -1,0 +1,61 @@
+import { caseRun } from './case-run.ts'
+import { createAndRead } from './create-and-read.ts'
+import { eventStore } from './event-store.ts'
+import { describeMachine } from './machine.ts'
+import type { Bench, Figure, Measurement } from './measurement.ts'
+import { rebuildAll } from './rebuild.ts'
+import { start } from './start.ts'
+
+const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
+  'create-and-read': createAndRead,
+  start,
+  'event-store': eventStore,
+  rebuild: rebuildAll,
+  'case-run': caseRun,
+}
+
+/** `npm run bench [-- NAME …] [-- --quick]`: measures, and prints one table of all figures, those with an aim first. */
+export async function main(args: readonly string[]): Promise<void> {
+  const quick = args.includes('--quick')
+  const wanted = args.filter((arg) => arg !== '--quick')
+  const unknown = wanted.filter((name) => !Object.hasOwn(MEASUREMENTS, name))
+  if (unknown.length > 0) {
+    console.error(`There is no measurement ${unknown.join(', ')}. There are: ${Object.keys(MEASUREMENTS).join(', ')}`)
+    process.exit(1)
+  }
+  const machine = await describeMachine()
+  const figures: Figure[] = []
+  for (const [name, measure] of Object.entries(MEASUREMENTS)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue
+    console.error(`measuring ${name} …`)
+    figures.push(...(await ended(measure, quick)))
+  }
+  console.log(`Measured on: ${machine}.${quick ? '\n\nShort rounds: these figures are not to be quoted.' : ''}\n`)
+  console.log(table([...figures.filter(({ aim }) => aim), ...figures.filter(({ aim }) => !aim)]))
+}
+
+/** Measures and then ends all that was begun for it, after a failure or an interrupt as well. */
+async function ended(measure: Measurement, quick: boolean): Promise<readonly Figure[]> {
+  const ends: (() => Promise<unknown>)[] = []
+  const interrupted = Promise.withResolvers<never>()
+  const interrupt = (): void => interrupted.reject(new Error('interrupted'))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
+  const bench: Bench = { quick, defer: (end) => void ends.push(end) }
+  try {
+    return await Promise.race([measure(bench), interrupted.promise])
+  } finally {
+    for (const end of ends.toReversed()) await end()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
+  }
+}
+
+function table(figures: readonly Figure[]): string {
+  const rows = figures.map(({ what, reached, aim }) => [
+    what,
+    reached,
+    aim?.wanted ?? '',
+    aim ? (aim.met ? 'reached' : '**missed**') : '',
+  ])
+  const lines = [['figure', 'reached', 'aim', ''], ['---', '---', '---', '---'], ...rows]
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
