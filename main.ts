@@ -50,6 +50,8 @@ const GRACE = 8_000
 export type Platform = Readonly<{
   url: string
   models: ReadModels
+  /** All that is served. */
+  routes: readonly Route[]
   admin: FirstAdmin | undefined
   /** Resolves when all read models have passed what was in the log at the start. */
   ready: Promise<void>
@@ -125,8 +127,9 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
       ...runRoutes({ ...modules, runRequests, runEnds, runWaitSeconds: config.runWaitSeconds }),
       ...healthRoutes(probesOf({ db, store, models })),
     ]
+    const served = [...routes, ...docsRoutes(routes, version)]
     const app = createApp({
-      routes: [...routes, ...docsRoutes(routes, version)],
+      routes: served,
       jwtSecret: keys.jwtSecret,
       authenticate: users.authenticate,
       mac: secrets.mac,
@@ -145,6 +148,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     return {
       url: http.url,
       models,
+      routes: served,
       admin,
       ready: untilPassed(models, await store.head(), stopping.signal),
       failed,

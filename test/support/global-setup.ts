@@ -27,6 +27,8 @@ export default async function globalSetup(): Promise<void> {
   const address = join(folder, 'postgres')
   await new Promise<void>((resolve) => void answers.listen(address, resolve))
   process.env[addressVariable] = address
+  // What platforms of one run may share, such as the snapshot that sandboxes start from.
+  process.env.TEST_SHARED_FOLDER = folder
   globalThis.stopSharedPostgres = async () => {
     answers.close()
     // One that did not start was said to the tests that asked.

@@ -1,7 +1,5 @@
 /** A whole platform in this process, on a database of its own, and what tests ask of it over HTTP. */
-import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Event } from '../../contracts/core.ts'
 import { type Platform, startPlatform } from '../../main.ts'
@@ -10,6 +8,7 @@ import { createLogger } from '../../platform/logger.ts'
 import { openDatabase } from '../../platform/postgres.ts'
 import type { Database } from '../../platform/sql.ts'
 import { projections } from '../../projections/all.ts'
+import type { Route } from '../../gateway/rest/route.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { awaitRebuild, dumpRows, requestRebuild } from '../../projections/rebuild.ts'
 import { freshDatabase, type TestDatabase } from './postgres.ts'
@@ -29,6 +28,7 @@ export type Caller = (method: string, path: string, body?: unknown, options?: Ca
 export type TestPlatform = Readonly<{
   url: string
   db: Database
+  routes: readonly Route[]
   call: Caller
   /** The admin's access token. */
   token: string
@@ -45,7 +45,8 @@ export type TestPlatform = Readonly<{
 /** Starts a platform. `environment` goes over what tests are started with. */
 export async function startTestPlatform(environment: Readonly<Record<string, string>> = {}): Promise<TestPlatform> {
   const database = await freshDatabase()
-  const dataDir = await mkdtemp(join(tmpdir(), 'testledger-e2e-'))
+  // With a database of its own a platform keeps little here: what it keeps is good for all platforms of the run.
+  const dataDir = process.env.TEST_SHARED_FOLDER ?? tmpdir()
   const config = readConfig({
     ...KEYS,
     DATABASE_URL: database.url,
@@ -76,6 +77,9 @@ export async function startTestPlatform(environment: Readonly<Record<string, str
       return platform.url
     },
     db,
+    get routes() {
+      return platform.routes
+    },
     call,
     get token() {
       return token
@@ -104,16 +108,15 @@ export async function startTestPlatform(environment: Readonly<Record<string, str
         await expectRebuildEqual(db, platform.models)
       } finally {
         await platform.stop()
-        await release(db, database, dataDir)
+        await release(db, database)
       }
     },
   }
 }
 
-async function release(db: Database, database: TestDatabase, dataDir: string): Promise<void> {
+async function release(db: Database, database: TestDatabase): Promise<void> {
   await db.close()
   await database.drop()
-  await rm(dataDir, { recursive: true, force: true })
 }
 
 export async function login(call: Caller, user: { username: string; password: string }): Promise<string> {

@@ -1,0 +1,212 @@
+import { createHmac } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Role } from '../../contracts/user.ts'
+import type { Route } from '../../gateway/rest/route.ts'
+import { permits, type Permission } from '../../services/access/permissions.ts'
+import { KEYS, login, startTestPlatform, type TestPlatform } from '../support/platform.ts'
+
+/** Who may do what, tried on every route that the router lists. */
+
+let platform: TestPlatform
+
+beforeAll(async () => {
+  platform = await startTestPlatform()
+}, 60_000)
+afterAll(() => platform.stop())
+
+const PUBLIC = [
+  'POST /api/users/login/',
+  'POST /api/users/token/refresh/',
+  'POST /api/users/token/verify/',
+  'GET /healthz/',
+  'GET /readyz/',
+  'GET /openapi.json',
+]
+
+function pathOf(route: Route): string {
+  return route.path.replace(/:\w+/g, '2147483000')
+}
+
+function closed(): readonly Route[] {
+  return platform.routes.filter(({ access }) => access !== 'public')
+}
+
+function signed(header: object, payload: object, secret: string = KEYS.JWT_SECRET): string {
+  const parts = [header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+  const signature = createHmac('sha256', secret).update(parts.join('.')).digest('base64url')
+  return [...parts, signature].join('.')
+}
+
+function claimsOf(token: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+}
+
+test('only logging in, health and the documentation are open', () => {
+  const open = platform.routes
+    .filter(({ access }) => access === 'public')
+    .map(({ method, path }) => `${method} ${path}`)
+  expect(open.filter((route) => !/^GET \/docs\//.test(route)).toSorted()).toEqual(PUBLIC.toSorted())
+  expect(closed().length).toBeGreaterThan(25)
+})
+
+describe('every other route refuses', () => {
+  const tokens: Record<string, () => string> = {
+    'no token': () => '',
+    'what is no token': () => 'nonsense',
+    'a token without signature': () =>
+      `${signed({ alg: 'none', typ: 'JWT' }, claimsOf(platform.token)).split('.').slice(0, 2).join('.')}.`,
+    'a token signed with another key': () =>
+      signed({ alg: 'HS256', typ: 'JWT' }, claimsOf(platform.token), 'x'.repeat(32)),
+    'an expired token': () =>
+      signed({ alg: 'HS256', typ: 'JWT' }, { ...claimsOf(platform.token), exp: Math.floor(Date.now() / 1000) - 1 }),
+    'a token of another kind': () =>
+      signed({ alg: 'HS256', typ: 'JWT' }, { ...claimsOf(platform.token), token_type: 'refresh' }),
+    'a token of nobody': () => signed({ alg: 'HS256', typ: 'JWT' }, { ...claimsOf(platform.token), user_id: 999 }),
+    'a token of an earlier password': () =>
+      signed({ alg: 'HS256', typ: 'JWT' }, { ...claimsOf(platform.token), epoch: '7.7' }),
+  }
+  for (const [name, token] of Object.entries(tokens)) {
+    test(name, async () => {
+      for (const route of closed()) {
+        // Refused before anything is read of it: the body is no JSON.
+        const body = route.method === 'GET' || route.method === 'DELETE' ? undefined : '{'
+        const answer = await platform.call(route.method, pathOf(route), body, { token: token() })
+        expect([route.path, answer.status]).toEqual([route.path, 401])
+        expect(answer.body).toEqual({
+          error: expect.any(String),
+          detail: answer.body.error,
+          code: name === 'no token' ? 'not_authenticated' : 'token_not_valid',
+        })
+        expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/)
+      }
+    })
+  }
+
+  test('but a token made as these were made is taken when nothing is wrong with it', async () => {
+    const good = signed({ alg: 'HS256', typ: 'JWT' }, claimsOf(platform.token))
+    expect((await platform.call('GET', '/api/users/me/', undefined, { token: good })).status).toBe(200)
+  })
+})
+
+describe('roles', () => {
+  test.each<Role>(['admin', 'tester', 'viewer'])(
+    '%s is refused what the table does not allow, and nothing else',
+    async (role) => {
+      const token = role === 'admin' ? platform.token : await platform.userToken(role)
+      for (const route of closed()) {
+        const body = route.method === 'GET' || route.method === 'DELETE' ? undefined : {}
+        const { status } = await platform.call(route.method, pathOf(route), body, { token })
+        const allowed = permits(role, route.access as Permission)
+        expect([route.method, route.path, status === 403]).toEqual([route.method, route.path, !allowed])
+        expect([200, 403, 404, 422]).toContain(status)
+      }
+    },
+  )
+
+  test('a tester may do all but manage users, a viewer may read', () => {
+    const write: Permission[] = ['content.write', 'runs.start', 'secrets.read']
+    const read: Permission[] = ['content.read', 'self']
+    expect([...write, ...read].every((permission) => permits('tester', permission))).toBe(true)
+    expect(permits('tester', 'users.manage')).toBe(false)
+    expect(read.every((permission) => permits('viewer', permission))).toBe(true)
+    expect([...write, 'users.manage' as const].some((permission) => permits('viewer', permission))).toBe(false)
+  })
+})
+
+describe('accounts', () => {
+  test('a user is created, listed, changed, and is whom it says', async () => {
+    const created = await platform.call('POST', '/api/users/', {
+      username: 'musen',
+      password: '123456',
+      role: 'tester',
+    })
+    expect([created.status, created.body]).toEqual([
+      201,
+      { id: expect.any(Number), username: 'musen', role: 'tester', active: true },
+    ])
+    const token = await login(platform.call, { username: 'musen', password: '123456' })
+    expect((await platform.call('GET', '/api/users/me/', undefined, { token })).body).toEqual(created.body)
+    expect((await platform.call('GET', '/api/users/')).body).toContainEqual(created.body)
+
+    const path = `/api/users/${created.body.id}/`
+    const changed = await platform.call('PATCH', path, { role: 'viewer' })
+    expect([changed.status, changed.body]).toEqual([200, { ...created.body, role: 'viewer' }])
+    const refused = await platform.call('POST', '/api/testPro/projects/', { name: 'a', leader: 'b' }, { token })
+    expect([refused.status, refused.body.code]).toEqual([403, 'forbidden'])
+  })
+
+  test('a name is given once, whatever its case', async () => {
+    const wanted = { username: 'Twice', password: '123456', role: 'tester' }
+    const answers = await Promise.all(
+      ['Twice', 'twice', 'TWICE'].map((username) => platform.call('POST', '/api/users/', { ...wanted, username })),
+    )
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 400, 400])
+    const { body } = await platform.call('POST', '/api/users/', wanted)
+    expect([body.code, body.error]).toEqual(['conflict', expect.stringContaining('username')])
+  })
+
+  test('a wrong password and an unknown name are refused with the same words', async () => {
+    const wrong = await platform.call('POST', '/api/users/login/', { username: 'admin', password: 'wrong!' })
+    const unknown = await platform.call('POST', '/api/users/login/', { username: 'nobody', password: 'wrong!' })
+    expect(wrong.status).toBe(401)
+    expect(wrong.body).toEqual({ error: '用户名或密码错误', detail: '用户名或密码错误', code: 'no_active_account' })
+    expect(unknown.body).toEqual(wrong.body)
+  })
+
+  test('a deactivated user is out at once, and back with new tokens alone', async () => {
+    const token = await platform.userToken('tester', 'leaver')
+    const { body: me } = await platform.call('GET', '/api/users/me/', undefined, { token })
+    const path = `/api/users/${me.id}/`
+    expect((await platform.call('PATCH', path, { active: false })).body.active).toBe(false)
+    expect((await platform.call('GET', '/api/users/me/', undefined, { token })).status).toBe(401)
+    const locked = await platform.call('POST', '/api/users/login/', {
+      username: 'leaver',
+      password: 'password of leaver',
+    })
+    expect(locked.status).toBe(401)
+    expect((await platform.call('PATCH', path, { active: true })).body.active).toBe(true)
+    expect((await platform.call('GET', '/api/users/me/', undefined, { token })).status).toBe(401)
+    const again = await login(platform.call, { username: 'leaver', password: 'password of leaver' })
+    expect((await platform.call('GET', '/api/users/me/', undefined, { token: again })).status).toBe(200)
+  })
+
+  test('a password change ends what was issued before', async () => {
+    const token = await platform.userToken('tester', 'changer')
+    const body = { old_password: 'password of changer', password: 'another password' }
+    const wrong = await platform.call('PATCH', '/api/users/me/', { ...body, old_password: 'not it' }, { token })
+    expect([wrong.status, Object.keys(wrong.body.fields)]).toEqual([422, ['old_password']])
+    expect((await platform.call('PATCH', '/api/users/me/', body, { token })).status).toBe(200)
+    expect((await platform.call('GET', '/api/users/me/', undefined, { token })).status).toBe(401)
+    await login(platform.call, { username: 'changer', password: 'another password' })
+  })
+
+  test('the last active admin can be neither deactivated nor demoted, not even by two who remove each other at once', async () => {
+    for (const changes of [{ active: false }, { role: 'viewer' }]) {
+      const { status, body } = await platform.call('PATCH', '/api/users/1/', changes)
+      expect([status, body.code]).toEqual([400, 'conflict'])
+    }
+    const other = await platform.userToken('admin', 'second')
+    const { body: second } = await platform.call('GET', '/api/users/me/', undefined, { token: other })
+    const answers = await Promise.all([
+      platform.call('PATCH', `/api/users/${second.id}/`, { role: 'tester' }),
+      platform.call('PATCH', '/api/users/1/', { role: 'tester' }, { token: other }),
+    ])
+    // The one that came second was an admin no longer, or the last.
+    expect(answers.map(({ status }) => status).filter((status) => status === 200)).toHaveLength(1)
+    // Whoever is left makes the first one admin again for the tests that follow.
+    await platform.call('PATCH', '/api/users/1/', { role: 'admin' }, { token: other })
+    expect((await platform.call('GET', '/api/users/')).status).toBe(200)
+  })
+
+  test.each([
+    ['username', { password: '123456', role: 'tester' }],
+    ['username', { username: ' ', password: '123456', role: 'tester' }],
+    ['password', { username: 'short', password: '12345', role: 'tester' }],
+    ['password', { username: 'long', password: 'x'.repeat(129), role: 'tester' }],
+    ['role', { username: 'who', password: '123456', role: 'boss' }],
+  ])('%s is named when it is wrong', async (field, body) => {
+    const { status, body: refusal } = await platform.call('POST', '/api/users/', body)
+    expect([status, Object.keys(refusal.fields), refusal.code]).toEqual([422, [field], 'invalid'])
+    expect(refusal.error).toContain(field)
+  })
+})
