@@ -38,7 +38,10 @@ export async function openDatabase({ connection, max = 10, log }: DatabaseOption
   const name = statementNames()
 
   // Without listeners a connection that ends while idle, or in a transaction between two statements, would end the process.
-  pool.on('error', (error) => log.warn({ where, reason: error.message }, 'a database connection was lost'))
+  pool.on('error', (error) => {
+    // `end()` does not wait until its connections are closed: a server that stops next cuts them first.
+    if (!pool.ending) log.warn({ where, reason: error.message }, 'a database connection was lost')
+  })
   pool.on('connect', (client) => client.on('error', () => {}))
 
   /** A connection goes back to the pool after an error that the server answered, and is thrown away after any other. */
