@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { type Platform, startPlatform } from '../main.ts'
+import { type Config, readConfig } from '../platform/config.ts'
+import { DataDirectoryInUse } from '../platform/data-directory.ts'
+import { createLogger } from '../platform/logger.ts'
+import { openShop, type Shop } from './demo/shop.ts'
+import { CASES, ENVIRONMENT, INTERFACES, type Outcome, PROJECT, surprises } from './demo/story.ts'
+import { heading, made, verdict } from './demo/transcript.ts'
+
+/** What the demo makes stays there, and the next demo adds to it; `npm start` has a folder of its own. */
+const DATA_DIR = '.data/demo'
+
+const USER = 'admin'
+
+/**
+ * `npm run demo`: a shop and the platform are started, cases are made over REST and run against the shop, one finds a defect. Then the
+ * platform goes on until Ctrl-C; with `--once` it stops by itself. Exits 1 when anything went otherwise than it should.
+ */
+export async function main(args: readonly string[]): Promise<void> {
+  if (args.some((arg) => arg !== '--once')) {
+    console.error('npm run demo [-- --once]')
+    process.exit(2)
+  }
+  const stopped = Promise.withResolvers<undefined>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopped.resolve(undefined))
+  let shop: Shop | undefined
+  let platform: Platform | undefined
+  let problems: readonly string[] = []
+  try {
+    const config = configOf(process.env)
+    const password = (await keptPassword(config)) ?? randomBytes(12).toString('base64url')
+    shop = await openShop()
+    platform = await startPlatform({ ...config, admin: { username: USER, password } }, createLogger(config.logLevel))
+    if (platform.admin !== undefined) await writeFile(passwordFile(config), `${password}\n`, { mode: 0o600 })
+    await platform.ready
+
+    const surprised = await Promise.race([tell(platform.url, shop, password), stopped.promise])
+    const once = args.includes('--once')
+    problems = surprised ?? (once ? ['it was interrupted'] : [])
+    if (surprised?.length === 0 && !once) {
+      farewell(platform.url, config, password)
+      const failure = await Promise.race([stopped.promise, platform.failed])
+      if (failure !== undefined) problems = [failure]
+    }
+  } catch (error) {
+    problems = [reasonOf(error)]
+  }
+  await platform?.stop()
+  await shop?.stop()
+  for (const problem of problems) console.error(`The demo went wrong: ${problem}`)
+  process.exit(problems.length === 0 ? 0 : 1)
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof DataDirectoryInUse) return `another demo is running, process ${error.pid}`
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** A database and keys of its own, whatever is set for `npm start`. Any port that is free, unless PORT asks for one. */
+function configOf({ PORT, HOST, LOG_LEVEL, TIME_ZONE }: NodeJS.ProcessEnv): Config {
+  return readConfig({ DATA_DIR, PORT: PORT || '0', HOST, LOG_LEVEL: LOG_LEVEL || 'warn', TIME_ZONE })
+}
+
+function passwordFile({ dataDir }: Config): string {
+  return join(dataDir, 'admin-password')
+}
+
+async function keptPassword(config: Config): Promise<string | undefined> {
+  return (await readFile(passwordFile(config), 'utf8').catch(() => undefined))?.trim()
+}
+
+/** Makes and runs what the story tells, and prints it. Answers what went otherwise than it should. */
+async function tell(url: string, shop: Shop, password: string): Promise<readonly string[]> {
+  heading('Started')
+  console.log(`  the shop under test   ${shop.url}  (${shop.name})`)
+  console.log(`  Testledger            ${url}  (data in ${DATA_DIR})`)
+  const { token } = await post<{ token: string }>(url, '/api/users/login/', { username: USER, password }).catch(
+    (error: unknown) => {
+      throw new Error(`the password in ${DATA_DIR}/admin-password is no longer ${USER}'s: delete ${DATA_DIR}`, {
+        cause: error,
+      })
+    },
+  )
+  const create = <T = { id: number }>(path: string, body: object): Promise<T> => post<T>(url, path, body, token)
+
+  heading('Created over REST')
+  const project = await create('/api/testPro/projects/', PROJECT)
+  made('project', project.id, PROJECT.name)
+  const env = await create('/api/testPro/envs/', { ...ENVIRONMENT, host: shop.url, project: project.id })
+  made('environment', env.id, `${ENVIRONMENT.name}, ${shop.url}`)
+  const interfaces: number[] = []
+  for (const each of INTERFACES) {
+    const { id } = await create('/api/TestInterFace/interfaces/', { ...each, project: project.id })
+    interfaces.push(id)
+    made('interface', id, `${each.name}, ${each.method.toUpperCase()} ${each.url}`)
+  }
+  const [unsaved, ...others] = CASES
+  const toRun: unknown[] = [{ ...unsaved?.content, interface: INTERFACES[unsaved?.interface ?? 0] }]
+  for (const { interface: nth, content } of others) {
+    const { id } = await create('/api/TestInterFace/cases/', { ...content, interface: interfaces[nth] })
+    toRun.push(id)
+    made('case', id, content.title)
+  }
+
+  heading('Run (the first one waits until the Python sandbox is up)')
+  const outcomes: Outcome[] = []
+  for (const cases of toRun) {
+    const outcome = await create<Outcome>('/api/TestInterFace/cases/run/', { env: env.id, cases })
+    outcomes.push(outcome)
+    verdict(outcome)
+    if (outcome.state !== '成功') console.log(`        report: ${url}/api/testTask/report/${outcome.record}/`)
+  }
+  const count = (state: Outcome['state']): number => outcomes.filter((outcome) => outcome.state === state).length
+  console.log(`\n  ${count('成功')} 成功, ${count('失败')} 失败 (on purpose), ${count('错误')} 错误`)
+  return surprises(outcomes)
+}
+
+/** One REST call; throws with the platform's own words when it refuses. */
+async function post<T>(url: string, path: string, body: object, token?: string): Promise<T> {
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...(token !== undefined && { Authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+  })
+  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`)
+  return (await response.json()) as T
+}
+
+function farewell(url: string, config: Config, password: string): void {
+  const file = relative('.', passwordFile(config))
+  const [shown, where] = process.stdout.isTTY ? [password, password] : [`$(cat ${file})`, `in ${file}`]
+  const body = `{\\"username\\": \\"${USER}\\", \\"password\\": \\"${shown}\\"}`
+  heading('The platform goes on until Ctrl-C')
+  console.log(`  documentation  ${url}/docs/`)
+  console.log(`  log in         user ${USER}, password ${where}`)
+  console.log(`                 curl -s ${url}/api/users/login/ -H 'Content-Type: application/json' -d "${body}"`)
+}
