@@ -360,6 +360,8 @@ describe('bodies', () => {
     const answer = await raw(`${head}\r\n`)
     expect(answer).toMatch(/^HTTP\/1.1 401 /)
     expect(answer).toMatch(/\r\nConnection: close\r\n/i)
+    const big = head.replace('Length: 9', `Length: ${MAX_BODY_BYTES + 1}`)
+    expect(await raw(`${big}Authorization: ${access()}\r\n\r\n`)).toMatch(/^HTTP\/1.1 413 /)
     const taken = await raw(`${head}Authorization: ${access()}\r\nConnection: close\r\n\r\n{"a": 1 }`)
     expect(taken).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 422 /)
   })

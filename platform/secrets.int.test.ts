@@ -63,6 +63,15 @@ describe('encryption', () => {
     expect(rows).toEqual([{ wrapped: expect.stringMatching(/^v1\.[\w-]{80}$/) }])
   })
 
+  test("a scope's key is of no use under another scope's name", async () => {
+    const cipher = await secrets.encrypt('project-8', 'x')
+    await db.query(
+      "insert into data_keys (scope, wrapped) select 'project-9', wrapped from data_keys where scope = 'project-8'",
+      [],
+    )
+    await expect(secrets.decrypt('project-9', cipher)).rejects.toThrow('the data key of project-9 is damaged')
+  })
+
   test('two processes that begin with a scope at once take one key', async () => {
     const processes = await Promise.all(Array.from({ length: 8 }, another))
     const ciphers = await Promise.all(processes.map((one) => one.encrypt('project-3', 'x')))

@@ -5,7 +5,7 @@ import type { Role } from '../../contracts/user.ts'
 import type { Permission } from '../../services/access/permissions.ts'
 import type { BodyShape } from './body.ts'
 
-/** Who calls. `role` is one of `services/access.ts`. */
+/** Who calls. */
 export type User = Readonly<{ id: number; username: string; role: Role }>
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
