@@ -12,7 +12,7 @@ import { Member, tableNames } from './member.ts'
 import { CHANNEL } from './schema.ts'
 
 /** Two processes that start at once must not make the same tables. The number only has to differ from our other locks. */
-const GENERATIONS_LOCK = 7_002
+const GENERATIONS_LOCK = 7_004
 
 /** Makes a first generation of each projection that has none in this version. It is live: there is no other to read. */
 export async function createMissing(db: Database, projections: readonly Projection[]): Promise<void> {
