@@ -1,9 +1,9 @@
 import { connect, type Send } from './client.ts'
 import { startDatabases } from './database.ts'
-import { atLeast, type Bench, type Figure, number } from './measurement.ts'
+import type { Bench, Figure } from './measurement.ts'
 import { startPlatformProcess } from './platform.ts'
 import { startProgram, urlOfServer } from './program.ts'
-import { inTurns, round, type Round, tell } from './rounds.ts'
+import { count, inTurns, round, type Round, tellCompared } from './rounds.ts'
 
 const PATH = '/api/TestInterFace/interfaces/'
 
@@ -28,19 +28,17 @@ export async function createAndRead(bench: Bench): Promise<readonly Figure[]> {
   const figures: Figure[] = []
   const seconds = bench.quick ? 0.5 : 4
   for (const clients of [1, 16, 64]) {
-    const side = (url: string): ((warming: boolean) => Promise<Round>) => {
+    const side = (url: string): (() => Promise<Round>) => {
       const send = connect(bench, url, clients, platform.token)
       return () => round(clients, seconds, () => createThenRead(send, Number(project)))
     }
     const compared = await inTurns(bench.quick ? 1 : 5, { ours: side(platform.url), bare: side(bare) })
-    const what = `create an interface and read it back, ${count(clients)}`
-    const ratio = `${what}: rate, of the bare route's`
-    const aim = AIMS[clients]
-    figures.push(
-      aim === undefined ? { what: ratio, reached: number(compared.ratio) } : atLeast(ratio, compared.ratio, aim),
-      { what: `${what}: platform`, reached: tell(compared.ours) },
-      { what: `${what}: bare koa and pg`, reached: tell(compared.bare) },
-    )
+    const names = {
+      what: `create an interface and read it back, ${count(clients, 'client')}`,
+      ours: 'the platform, which logs to a file',
+      bare: 'a bare koa and pg route',
+    }
+    figures.push(...tellCompared(names, compared, AIMS[clients]))
   }
   return figures
 }
@@ -55,8 +53,4 @@ async function createThenRead(send: Send, project: number): Promise<void> {
   })
   const read = await send('GET', `${PATH}${String(id)}/`, 200)
   if (read['id'] !== id) throw new Error(`interface ${String(id)} was read as ${JSON.stringify(read)}`)
-}
-
-function count(clients: number): string {
-  return clients === 1 ? '1 client' : `${clients} clients`
 }

@@ -7,8 +7,8 @@ import { migrate } from '../platform/migrations.ts'
 import { openDatabase } from '../platform/postgres.ts'
 import { quiet } from '../test/support/quiet.ts'
 import { startDatabases } from './database.ts'
-import { atLeast, type Bench, type Figure, number } from './measurement.ts'
-import { inTurns, median, round, type Round, tell } from './rounds.ts'
+import { type Bench, type Figure, number } from './measurement.ts'
+import { count, inTurns, median, round, type Round, tellCompared } from './rounds.ts'
 
 /** Of the rate of a bare insert, by writers. */
 const AIMS: Readonly<Record<number, number>> = { 16: 1.2 }
@@ -45,14 +45,12 @@ export async function eventStore(bench: Bench): Promise<readonly Figure[]> {
       return result
     }
     const compared = await inTurns(bench.quick ? 1 : 5, { ours: appends, bare: () => round(writers, seconds, bare) })
-    const what = `append an event, ${writers === 1 ? '1 writer' : `${writers} writers`}`
-    const ratio = `${what}: rate, of a bare insert's`
-    const aim = AIMS[writers]
-    figures.push(
-      aim === undefined ? { what: ratio, reached: number(compared.ratio) } : atLeast(ratio, compared.ratio, aim),
-      { what: `${what}: event store, followed`, reached: tell(compared.ours) },
-      { what: `${what}: bare insert`, reached: tell(compared.bare) },
-    )
+    const names = {
+      what: `append an event, ${count(writers, 'writer')}`,
+      ours: 'the event store, followed',
+      bare: 'a bare insert',
+    }
+    figures.push(...tellCompared(names, compared, AIMS[writers]))
   }
   figures.push({
     what: 'the follower has everything after the last append',
@@ -70,6 +68,8 @@ function append(store: EventStore): ReturnType<EventStore['append']> {
 
 async function bareInsert(bench: Bench, url: string): Promise<() => Promise<unknown>> {
   const pool = new Pool({ connectionString: url, max: 20 })
+  // Connections that are ended may still be there when the server goes.
+  pool.on('error', () => {})
   bench.defer(() => pool.end())
   await pool.query(
     'create table interfaces (id bigserial primary key, name text, url text, method text, type text, project integer)',
@@ -94,6 +94,8 @@ function follow(bench: Bench, store: EventStore): { until(position: Position): P
       waiting = waiting.filter(({ position }) => position > seen)
     }
   })()
+  // Whoever waits for a position is told of it.
+  following.catch(() => {})
   bench.defer(async () => {
     stopped.abort()
     await following

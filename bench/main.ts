@@ -37,16 +37,26 @@ export async function main(args: readonly string[]): Promise<void> {
 /** Measures and then ends all that was begun for it, after a failure or an interrupt as well. */
 async function ended(measure: Measurement, quick: boolean): Promise<readonly Figure[]> {
   const ends: (() => Promise<unknown>)[] = []
-  const interrupted = Promise.withResolvers<never>()
-  const interrupt = (): void => interrupted.reject(new Error('interrupted'))
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
-  const bench: Bench = { quick, defer: (end) => void ends.push(end) }
-  try {
-    return await Promise.race([measure(bench), interrupted.promise])
-  } finally {
-    for (const end of ends.toReversed()) await end()
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
+  let interrupted = false
+  const interrupt = Promise.withResolvers<readonly Figure[]>()
+  const heard = (): void => {
+    interrupted = true
+    interrupt.resolve([])
   }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, heard)
+  // What is begun after the interrupt is ended at once.
+  const bench: Bench = { quick, defer: (end) => void (interrupted ? endNow(end) : ends.push(end)) }
+  try {
+    return await Promise.race([measure(bench), interrupt.promise])
+  } finally {
+    while (ends.length > 0) await endNow(ends.pop() ?? (() => Promise.resolve()))
+    if (interrupted) process.exit(130)
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, heard)
+  }
+}
+
+function endNow(end: () => Promise<unknown>): Promise<unknown> {
+  return end().catch(console.error)
 }
 
 function table(figures: readonly Figure[]): string {

@@ -45,11 +45,13 @@ function processes(): readonly Process[] | undefined {
         const rollup = readFileSync(`/proc/${name}/smaps_rollup`, 'utf8')
         const size = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(rollup)?.[1]) / 1024
         const program = stat.slice(stat.indexOf('(') + 1, end)
+        // Node names its first thread so; of those that a platform starts each is a sandbox.
+        const shown = program === 'MainThread' ? 'sandbox' : program
         return [
           {
             pid: Number(name),
             parent: Number(parent),
-            name: program,
+            name: shown,
             resident: size('Rss'),
             proportional: size('Pss'),
           },

@@ -1,4 +1,4 @@
-import { number } from './measurement.ts'
+import { type Figure, number } from './measurement.ts'
 
 /** What one round of work came to: how many a second, and how long one took, in milliseconds. */
 export type Round = Readonly<{ rate: number; p50: number; p99: number }>
@@ -50,23 +50,49 @@ export function medianRound(rounds: readonly Round[]): Round {
   }
 }
 
-export type Compared = Readonly<{ ours: Round; bare: Round; ratio: number }>
+/** Rounds of ours and of something bare that were run in turns. */
+export type Compared = Readonly<{ ours: Round; bare: Round; ratio: number; lowest: number; highest: number }>
 
 /**
  * Ours and something bare in turns, so that what else the machine does meets both alike, after one round of each that does not count.
- * `ratio` is that of the median rates.
+ * `ratio` is that of the median rates, `lowest` and `highest` are those of single turns.
  */
 export async function inTurns(
-  rounds: number,
-  sides: Readonly<{ ours: (warming: boolean) => Promise<Round>; bare: (warming: boolean) => Promise<Round> }>,
+  turns: number,
+  { ours, bare }: Readonly<Record<'ours' | 'bare', () => Promise<Round>>>,
 ): Promise<Compared> {
-  await sides.ours(true)
-  await sides.bare(true)
-  const all = { ours: [] as Round[], bare: [] as Round[] }
-  for (let nth = 0; nth < rounds; nth++) {
-    all.ours.push(await sides.ours(false))
-    all.bare.push(await sides.bare(false))
+  await ours()
+  await bare()
+  const all = { ours: [] as Round[], bare: [] as Round[], ratios: [] as number[] }
+  for (let nth = 0; nth < turns; nth++) {
+    const turn = { ours: await ours(), bare: await bare() }
+    all.ours.push(turn.ours)
+    all.bare.push(turn.bare)
+    all.ratios.push(turn.ours.rate / turn.bare.rate)
   }
-  const [ours, bare] = [medianRound(all.ours), medianRound(all.bare)]
-  return { ours, bare, ratio: ours.rate / bare.rate }
+  const middle = { ours: medianRound(all.ours), bare: medianRound(all.bare) }
+  const ratio = middle.ours.rate / middle.bare.rate
+  return { ...middle, ratio, lowest: Math.min(...all.ratios), highest: Math.max(...all.ratios) }
+}
+
+/** A comparison as the table has it: the ratio, with its aim if there is one, and both sides. */
+export function tellCompared(
+  names: Readonly<{ what: string; ours: string; bare: string }>,
+  { ours, bare, ratio, lowest, highest }: Compared,
+  aim?: number,
+): readonly Figure[] {
+  return [
+    {
+      what: `${names.what}: rate, of that of ${names.bare}`,
+      reached: `${number(ratio)} (single turns ${number(lowest)} to ${number(highest)})`,
+      ...(aim !== undefined && { aim: { wanted: `≥ ${number(aim)}`, met: ratio >= aim } }),
+    },
+    { what: `${names.what}: ${names.ours}`, reached: tell(ours) },
+    { what: `${names.what}: ${names.bare}`, reached: tell(bare) },
+  ]
+}
+
+/** So many of them, in words: `1 client`, `16 clients`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
