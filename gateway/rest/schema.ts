@@ -221,6 +221,25 @@ export function objectOf<S extends z.core.$ZodShape>(
     .meta({ ...jsonSchemaOf(members), ...(description !== undefined && { description }) })
 }
 
+/** The one schema or the other, by what was sent; `words` for what fits neither. */
+export function oneOrOther<A, B>(
+  isFirst: (value: unknown) => boolean,
+  first: z.ZodType<A>,
+  second: z.ZodType<B>,
+  words: string,
+): z.ZodType<A | B> {
+  return z
+    .unknown()
+    .transform((value, context): A | B => {
+      const read = isFirst(value) ? first.safeParse(value) : second.safeParse(value)
+      if (read.success) return read.data
+      const issues = isFirst(value) ? read.error.issues : [{ message: words, path: [] }]
+      for (const { message, path } of issues) context.issues.push({ code: 'custom', message, path, input: value })
+      return z.NEVER
+    })
+    .meta({ anyOf: [jsonSchemaOf(first), jsonSchemaOf(second)] })
+}
+
 type Bare<F> = F extends z.ZodDefault<infer I> | z.ZodOptional<infer I> | z.ZodExactOptional<infer I> ? Bare<I> : F
 type Changes<S extends z.core.$ZodShape> = z.ZodObject<{
   -readonly [K in keyof S]: Bare<S[K]> extends infer F extends z.core.$ZodType ? z.ZodExactOptional<F> : never

@@ -29,6 +29,7 @@ export type TestPlatform = Readonly<{
   url: string
   db: Database
   routes: readonly Route[]
+  models: ReadModels
   call: Caller
   /** The admin's access token. */
   token: string
@@ -77,6 +78,9 @@ export async function startTestPlatform(environment: Readonly<Record<string, str
       return platform.url
     },
     db,
+    get models() {
+      return platform.models
+    },
     get routes() {
       return platform.routes
     },

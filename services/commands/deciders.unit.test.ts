@@ -1,0 +1,248 @@
+import { describe, test, expect } from '@jest/globals'
+import type { JsonText } from '../../contracts/json.ts'
+import type { CaseResult, RunEvent, RunEventOf, Verdict } from '../../contracts/run.ts'
+import { given } from '../../test/given.ts'
+import { testCase } from './case.ts'
+import { environment } from './environment.ts'
+import { httpInterface } from './interface.ts'
+import { project } from './project.ts'
+import { run } from './run.ts'
+import { team } from './team.ts'
+import { user } from './user.ts'
+
+const json = (text: string): JsonText => text as JsonText
+
+describe('a project', () => {
+  const created = { type: 'ProjectCreated', data: { id: 1, name: '小小电商', leader: 'torin' } } as const
+  const deleted = { type: 'ProjectDeleted', data: {} } as const
+
+  test('is created once', () => {
+    given(project).when({ type: 'CreateProject', data: created.data }).then(created)
+    given(project, created).when({ type: 'CreateProject', data: created.data }).refused('conflict')
+  })
+  test('says only what has changed', () => {
+    const when = (changes: object) => given(project, created).when({ type: 'ChangeProject', changes })
+    when({ name: 'aa', leader: 'torin' }).then({ type: 'ProjectChanged', data: { name: 'aa' } })
+    when({ name: '小小电商' }).then()
+    when({}).then()
+  })
+  test('is deleted once, and nothing comes after', () => {
+    given(project, created).when({ type: 'DeleteProject' }).then(deleted)
+    given(project, created, deleted).when({ type: 'DeleteProject' }).refused('not_found')
+    given(project, created, deleted)
+      .when({ type: 'ChangeProject', changes: { name: 'x' } })
+      .refused('not_found')
+    given(project).when({ type: 'DeleteProject' }).refused('not_found')
+  })
+  test('was created when its first event was recorded', () => {
+    expect(given(project, created).state).toMatchObject({ create_time: '2026-11-21T18:00:00.000000+08:00' })
+  })
+})
+
+describe('an interface', () => {
+  const data = { id: 1, project: 7, name: '登录', url: '/users/login/', method: 'post', type: '1' }
+  const created = { type: 'InterfaceCreated', data } as const
+
+  test('changes within its project alone', () => {
+    const when = (more: object) => given(httpInterface, created).when({ type: 'ChangeInterface', changes: {}, ...more })
+    when({ project: 7, changes: { url: '/u/' } }).then({ type: 'InterfaceChanged', data: { url: '/u/' } })
+    when({ project: 8 }).refused('invalid', 'project')
+    when({ project: 7, changes: { url: '/users/login/' } }).then()
+  })
+  test('is deleted once', () => {
+    given(httpInterface, created).when({ type: 'DeleteInterface' }).then({ type: 'InterfaceDeleted', data: {} })
+    given(httpInterface, created, { type: 'InterfaceDeleted', data: {} })
+      .when({ type: 'DeleteInterface' })
+      .refused('not_found')
+  })
+})
+
+describe('a case', () => {
+  const content = { title: 'a', headers: json('{}'), request: json('{ "json": 1.0 }'), file: json('[]') }
+  const created = {
+    type: 'CaseCreated',
+    data: { id: 1, interface: 2, ...content, setup_script: '', teardown_script: '' },
+  } as const
+
+  test('keeps what is the same letter for letter, and takes what is written another way for a change', () => {
+    const when = (request: string) =>
+      given(testCase, created).when({ type: 'ChangeCase', changes: { request: json(request) } })
+    when('{ "json": 1.0 }').then()
+    when('{"json": 1.0}').then({ type: 'CaseChanged', data: { request: json('{"json": 1.0}') } })
+  })
+  test('may hold a long script by reference', () => {
+    const setup_script = { $blob: 'a'.repeat(64), bytes: 20_000 }
+    const changed = { type: 'CaseChanged', data: { setup_script } } as const
+    given(testCase, created).when({ type: 'ChangeCase', changes: { setup_script } }).then(changed)
+    given(testCase, created, changed)
+      .when({ type: 'ChangeCase', changes: { setup_script: { ...setup_script } } })
+      .then()
+  })
+})
+
+describe('an environment', () => {
+  const data = {
+    id: 1,
+    project: 7,
+    name: '本地',
+    host: 'http://h',
+    headers: json('{}'),
+    global_variable: json('{}'),
+    debug_global_variable: json('{"a":1}'),
+    db: json('[]'),
+    global_func: '',
+    secrets: [],
+  }
+  const created = { type: 'EnvironmentCreated', data } as const
+  const saved = { type: 'DebugVariablesSaved', data: { set: { b: json('2') }, deleted: ['a'] } } as const
+
+  test('lays what debug runs save over what was written', () => {
+    given(environment, created)
+      .when({ type: 'SaveDebugVariables', ...saved.data })
+      .then(saved)
+    given(environment, created).when({ type: 'SaveDebugVariables', set: {}, deleted: [] }).then()
+    expect(given(environment, created, saved).state).toMatchObject({ debug_overlay: { b: '2', a: null } })
+  })
+  test('forgets it when the variables are written whole, were it with the same text', () => {
+    const changes = { debug_global_variable: json('{"a":1}') }
+    const changed = { type: 'EnvironmentChanged', data: changes } as const
+    given(environment, created).when({ type: 'ChangeEnvironment', changes }).then()
+    given(environment, created, saved).when({ type: 'ChangeEnvironment', changes }).then(changed)
+    expect(given(environment, created, saved, changed).state).toMatchObject({ debug_overlay: {} })
+  })
+  test('stays in its project', () => {
+    given(environment, created)
+      .when({ type: 'ChangeEnvironment', project: 8, changes: {} })
+      .refused('invalid', 'project')
+  })
+  test('takes nothing after its deletion', () => {
+    const deleted = { type: 'EnvironmentDeleted', data: {} } as const
+    given(environment, created, deleted)
+      .when({ type: 'SaveDebugVariables', ...saved.data })
+      .refused('not_found')
+  })
+})
+
+describe('a user and the team', () => {
+  const admin = { type: 'MemberAdded', data: { id: 1, username: 'admin', role: 'admin' } } as const
+  const second = { type: 'MemberAdded', data: { id: 2, username: 'b', role: 'admin' } } as const
+
+  test('the last active admin stays one', () => {
+    for (const changes of [{ active: false }, { role: 'tester' as const }, { role: 'viewer' as const, active: true }]) {
+      given(team, admin).when({ type: 'ChangeMember', id: 1, changes }).refused('conflict')
+    }
+    given(team, admin, second)
+      .when({ type: 'ChangeMember', id: 1, changes: { active: false } })
+      .then({
+        type: 'MemberChanged',
+        data: { id: 1, active: false },
+      })
+    const out = { type: 'MemberChanged', data: { id: 2, active: false } } as const
+    given(team, admin, second, out)
+      .when({ type: 'ChangeMember', id: 1, changes: { role: 'tester' } })
+      .refused('conflict')
+    given(team, admin)
+      .when({ type: 'ChangeMember', id: 1, changes: { role: 'admin', active: true } })
+      .then()
+  })
+  test('a member is added once, and one that is not there is not changed', () => {
+    given(team, admin).when({ type: 'AddMember', data: admin.data }).refused('conflict', 'username')
+    given(team, admin)
+      .when({ type: 'ChangeMember', id: 9, changes: { active: false } })
+      .refused('not_found')
+  })
+  test('a deactivation and a password tell the tokens from before them', () => {
+    const out = { type: 'MemberChanged', data: { id: 2, active: false } } as const
+    const back = { type: 'MemberChanged', data: { id: 2, active: true } } as const
+    expect(given(team, admin, second, out, back).state.members.get(2)).toMatchObject({
+      active: true,
+      deactivated_revision: 2,
+    })
+    const created = { type: 'UserCreated', data: { id: 1, username: 'a', password_hash: 'x' } } as const
+    const changed = { type: 'PasswordChanged', data: { password_hash: 'y' } } as const
+    given(user, created).when({ type: 'ChangePassword', password_hash: 'y' }).then(changed)
+    given(user, created).when({ type: 'CreateUser', data: created.data }).refused('conflict', 'username')
+    given(user).when({ type: 'ChangePassword', password_hash: 'y' }).refused('not_found')
+    expect(given(user, created, changed).state).toMatchObject({ password_hash: 'y', password_revision: 1 })
+  })
+})
+
+describe('a run', () => {
+  const target = { url: '/', method: 'get', name: '' }
+  const texts = { headers: json('{}'), request: json('{}'), file: json('[]'), setup_script: '', teardown_script: '' }
+  const unsaved = (title: string) => ({ title, interface: target, unsaved: { title, ...texts } })
+  const request: RunEventOf<'RunRequested'>['data'] = {
+    id: 1,
+    kind: 'case',
+    debug: true,
+    name: 'a',
+    project: 1,
+    environment: { id: 1, name: 'e', stream: 'environment-1', revision: 0 },
+    tester: 'admin',
+    flows: [{ name: 'a', cases: [unsaved('a'), unsaved('b')] }],
+  }
+  const requested: RunEvent = { type: 'RunRequested', data: request }
+  const claimed = (attempt: number): RunEvent => ({ type: 'RunClaimed', data: { attempt, worker: 'w' } })
+  const result = (state: Verdict): CaseResult => ({
+    name: 'a',
+    log_data: [],
+    state,
+    run_time: '0.1s',
+    assertions: [],
+    started_at: '',
+  })
+  const finished = (attempt: number, index: number, state: Verdict): RunEvent => ({
+    type: 'CaseFinished',
+    data: { attempt, flow: 0, index, result: result(state) },
+  })
+  const claim = { type: 'ClaimRun', worker: 'w' } as const
+
+  test('is claimed by attempts that count up', () => {
+    given(run, requested).when(claim).then(claimed(1))
+    given(run, requested, claimed(1)).when(claim).then(claimed(2))
+    given(run).when(claim).refused('not_found')
+  })
+  test('takes results of its last attempt alone', () => {
+    const results = [{ flow: 0, index: 0, result: result('成功') }]
+    const when = (attempt: number) =>
+      given(run, requested, claimed(1), claimed(2)).when({ type: 'RecordResults', attempt, results })
+    when(1).refused('conflict')
+    when(2).then(finished(2, 0, '成功'))
+  })
+  test('ends with the counts of all its cases, those of earlier attempts too', () => {
+    const results = [{ flow: 0, index: 1, result: result('错误') }]
+    given(run, requested, claimed(1), finished(1, 0, '失败'), claimed(2))
+      .when({ type: 'RecordResults', attempt: 2, results, end: {} })
+      .then(finished(2, 1, '错误'), {
+        type: 'RunFinished',
+        data: { attempt: 2, all: 2, success: 0, fail: 1, error: 1, state: 'error' },
+      })
+  })
+  test.each<[Verdict[], string]>([
+    [['成功', '成功'], 'success'],
+    [['成功', '失败'], 'fail'],
+    [['失败', '错误'], 'error'],
+    [[], 'success'],
+  ])('of %s is %s', (verdicts, state) => {
+    const results = verdicts.map((verdict, index) => ({ flow: 0, index, result: result(verdict) }))
+    const events = run.decide(
+      { type: 'RecordResults', attempt: 1, results, end: {} },
+      given(run, requested, claimed(1)).state,
+    )
+    expect(events.at(-1)).toMatchObject({ type: 'RunFinished', data: { state } })
+  })
+  test('says nothing after its end', () => {
+    const end: RunEvent = {
+      type: 'RunFinished',
+      data: { attempt: 1, all: 0, success: 0, fail: 0, error: 0, state: 'success' },
+    }
+    given(run, requested, claimed(1), end).when(claim).refused('conflict')
+    given(run, requested, claimed(1), end).when({ type: 'RecordResults', attempt: 1, results: [] }).refused('conflict')
+  })
+  test('knows how many attempts have died without a result', () => {
+    expect(given(run, requested, claimed(1), claimed(2)).state).toMatchObject({ claimsSinceResult: 2 })
+    expect(given(run, requested, claimed(1), finished(1, 0, '成功'), claimed(2)).state).toMatchObject({
+      claimsSinceResult: 1,
+    })
+  })
+})

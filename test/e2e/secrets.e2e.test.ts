@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
+import { startTarget } from '../support/target.ts'
+
+/** Secrets of an environment: read by those who may, used by runs, and nowhere in clear. */
+
+let platform: TestPlatform
+let target: Awaited<ReturnType<typeof startTarget>>
+let viewer: string
+let path: string
+let env: { id: number; project: number }
+
+const ENVS = '/api/testPro/envs/'
+const AUTHORIZATION = 'Token s3cr3t-of-header'
+const TOKEN = 's3cr3t-of-variable'
+const PASSWORD = 's3cr3t-of-database'
+const SENT = {
+  name: '本地',
+  headers: { Authorization: AUTHORIZATION, 'X-Open': 'open' },
+  global_variable: { token: TOKEN, pin: 987654321, open: 'open' },
+  db: [{ name: 'db1', type: 'mysql', config: { user: 'u', password: PASSWORD, host: 'h', port: 3306 } }],
+  secrets: ['headers.authorization', 'global_variable.token', 'global_variable.pin'],
+}
+
+beforeAll(async () => {
+  platform = await startTestPlatform()
+  target = await startTarget()
+  viewer = await platform.userToken('viewer')
+}, 60_000)
+afterAll(async () => {
+  await target.stop()
+  await platform.stop()
+})
+beforeEach(async () => {
+  const project = (await platform.call('POST', '/api/testPro/projects/', { name: 'p', leader: 'l' })).body.id as number
+  env = (await platform.call('POST', ENVS, { ...SENT, host: target.url, project })).body
+  path = `${ENVS}${env.id}/`
+})
+
+/** Everything that is stored, as text. */
+async function stored(): Promise<string> {
+  const rows = await platform.db.query<{ all: string }>(
+    `select coalesce(string_agg(data::text || meta::text, ''), '') || (select coalesce(string_agg(encode(bytes, 'escape'), ''), '') from blobs)
+       || (select coalesce(string_agg(e::text, ''), '') from ${platform.models.table('environments')} e)
+       || (select coalesce(string_agg(r::text, ''), '') from ${platform.models.table('run_results')} r)
+       || (select coalesce(string_agg(c::text, ''), '') from commands c) as all
+     from events`,
+  )
+  return rows[0]?.all ?? ''
+}
+
+test('are read by testers and admins, and masked for viewers', async () => {
+  const tester = await platform.userToken('tester')
+  for (const token of [platform.token, tester]) {
+    const { body } = await platform.call('GET', path, undefined, { token })
+    expect(body).toMatchObject(SENT)
+  }
+  const { body: masked } = await platform.call('GET', path, undefined, { token: viewer })
+  expect(masked.headers).toEqual({ Authorization: '******', 'X-Open': 'open' })
+  expect(masked.global_variable).toEqual({ token: '******', pin: '******', open: 'open' })
+  expect(masked.db[0].config).toEqual({ user: 'u', password: '******', host: 'h', port: 3306 })
+  const { body: list } = await platform.call('GET', `${ENVS}?project=${env.project}`, undefined, { token: viewer })
+  expect(list).toEqual([masked])
+})
+
+test('are nowhere in clear, and are used all the same', async () => {
+  const run = await platform.call('POST', '/api/TestInterFace/cases/run/', {
+    env: env.id,
+    cases: {
+      title: '带密钥',
+      interface: { url: '/pay?key=${{token}}', method: 'post', name: '支付' },
+      request: { json: { token: '${{token}}', text: 'a${{token}}b', pin: '${{pin}}' }, params: { t: '${{token}}' } },
+      teardown_script: "print(ENV['token'], response.text)\ntest.save_env_variable('copied', ENV['token'] + '!')",
+    },
+  })
+  expect(run.body.state).toBe('成功')
+  const { headers = {}, url = '', body = '' } = target.seen.at(-1) ?? {}
+  expect(headers.authorization).toBe(AUTHORIZATION)
+  expect(url).toContain(TOKEN)
+  expect(JSON.parse(body)).toEqual({ token: TOKEN, text: `a${TOKEN}b`, pin: 987654321 })
+
+  const report = await platform.call('GET', `/api/testTask/report/${run.body.record}/`)
+  const everything = `${run.text}${report.text}${await stored()}`
+  for (const secret of [AUTHORIZATION, TOKEN, PASSWORD, '987654321']) expect(everything).not.toContain(secret)
+  expect(run.text).toContain('******')
+}, 60_000)
+
+test('the mask written back changes nothing, and neither does the value', async () => {
+  const { body: masked } = await platform.call('GET', path, undefined, { token: viewer })
+  const events = await platform.eventsOf(async () => {
+    expect((await platform.call('PUT', path, masked)).body).toMatchObject(SENT)
+    expect((await platform.call('PUT', path, { ...SENT, host: target.url, project: env.project })).body).toMatchObject(
+      SENT,
+    )
+  })
+  expect(events).toEqual([])
+  expect((await platform.call('PATCH', path, { headers: { Authorization: '******', a: 'b' } })).body.headers).toEqual({
+    Authorization: AUTHORIZATION,
+    a: 'b',
+  })
+  const db = [{ name: 'db1', type: 'mysql', config: { user: 'other', password: '******' } }]
+  expect((await platform.call('PATCH', path, { db })).body.db[0].config).toEqual({ user: 'other', password: PASSWORD })
+})
+
+test('what becomes a secret is sealed, what is one no longer stands in clear again', async () => {
+  const secrets = ['global_variable.open']
+  expect((await platform.call('PATCH', path, { secrets })).body).toMatchObject({ ...SENT, secrets })
+  const { body: masked } = await platform.call('GET', path, undefined, { token: viewer })
+  expect(masked.global_variable).toEqual({ token: TOKEN, pin: 987654321, open: '******' })
+  expect(masked.headers.Authorization).toBe(AUTHORIZATION)
+})
+
+test('what a debug run saves is sealed, and masked for viewers', async () => {
+  await platform.call('POST', '/api/TestInterFace/cases/run/', {
+    env: env.id,
+    cases: {
+      title: '登录',
+      interface: { url: '/login', method: 'get', name: '' },
+      setup_script: "test.save_global_variable('session', 'fresh-session-token')",
+    },
+  })
+  expect((await platform.call('GET', path)).body.debug_global_variable).toEqual({ session: 'fresh-session-token' })
+  const { body: masked } = await platform.call('GET', path, undefined, { token: viewer })
+  expect(masked.debug_global_variable).toEqual({ session: '******' })
+  const [row] = await platform.db.query<{ data: string }>(
+    `select data::text as data from events where stream = 'environment-${env.id}' and type = 'DebugVariablesSaved'`,
+  )
+  expect(row?.data).toContain('$sealed')
+  expect(row?.data).not.toContain('fresh-session-token')
+}, 60_000)
