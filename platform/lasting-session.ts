@@ -1,4 +1,4 @@
-import { DatabaseUnavailable, type Session } from './sql.ts'
+import type { Session } from './sql.ts'
 
 /** One session of a kind: opened at its first use and again at the first use after it was lost. */
 export interface LastingSession {
@@ -23,13 +23,7 @@ export function lastingSession(open: () => Promise<Session>): LastingSession {
 
   return {
     async use(work) {
-      const reached = reach()
-      try {
-        return await work(await reached)
-      } catch (error) {
-        if (error instanceof DatabaseUnavailable && current === reached) current = undefined
-        throw error
-      }
+      return work(await reach())
     },
     async close() {
       const session = await current?.catch(() => undefined)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { START } from '../../contracts/core.ts'
 import { draft, eventStoreContract, newStream } from '../../test/contract/event-store.ts'
 import { freshDatabase } from '../../test/support/postgres.ts'
@@ -8,6 +8,16 @@ import { migrate } from '../migrations.ts'
 import { openDatabase } from '../postgres.ts'
 import type { Database } from '../sql.ts'
 import { createPostgresEventStore, eventStoreMigration } from './postgres.ts'
+
+const ALL_BUT_TIMEOUTS = [
+  'Date',
+  'hrtime',
+  'nextTick',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'setInterval',
+] as const
 
 async function openStores() {
   const database = await freshDatabase()
@@ -126,20 +136,50 @@ describe('the Postgres event store', () => {
     expect(await store.append(stream, 'none', [draft(1)])).toMatchObject({ revision: 0n })
   })
 
-  test('hands a follower at the tip what this process appends without reading it back', async () => {
-    const { store, db } = opened
+  test('hands a follower near the tip what this process appends without reading it back', async () => {
+    const { store } = opened
     const abort = new AbortController()
     const stream = newStream()
     const following = store.follow(await store.head(), abort.signal)[Symbol.asyncIterator]()
-    const next = following.next()
-    const { recorded } = await store.append(stream, 'none', [draft(1), draft(2)])
-    const { value } = await next
+    await store.append(stream, 'none', [draft(1)])
+    expect((await following.next()).value).toMatchObject([{ stream, revision: 0n }])
+    const { recorded } = await store.append(stream, 0n, [draft(2), draft(3)])
+    const { value } = await following.next()
     // The very objects of the append: nothing was parsed twice.
     expect(value?.[0]).toBe(recorded[0])
     expect(value?.[1]).toBe(recorded[1])
     abort.abort()
     expect(await following.next()).toMatchObject({ done: true })
-    expect(await db.query('select 1 from events where stream = $1', [stream])).toHaveLength(2)
+  })
+
+  test('wakes the followers of every process at once: none has to wait for its poll', async () => {
+    const { store, other } = opened
+    const stream = newStream()
+    const after = await store.head()
+    // The poll is the only timer here, and this one never fires.
+    jest.useFakeTimers({ doNotFake: [...ALL_BUT_TIMEOUTS] })
+    try {
+      const abort = new AbortController()
+      const followers = [store, other].map((from) => from.follow(after, abort.signal)[Symbol.asyncIterator]())
+      for (const [n, from] of [store, other, store].entries()) {
+        const next = Promise.all(followers.map((follower) => follower.next()))
+        await from.append(stream, n === 0 ? 'none' : BigInt(n - 1), [draft(n)])
+        for (const { value } of await next) expect(value).toMatchObject([{ stream, data: { n } }])
+      }
+      abort.abort()
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+
+  test('finds by its poll what nobody told of', async () => {
+    const { store, db } = opened
+    const following = store.follow(await store.head(), new AbortController().signal)[Symbol.asyncIterator]()
+    const next = following.next()
+    await db.query(`insert into events select position + 1, 'untold', 0, id, type, data, meta, at
+      from events order by position desc limit 1`)
+    expect((await next).value).toMatchObject([{ stream: 'untold' }])
+    await following.return?.()
   })
 
   test('refuses appends once it is stopped', async () => {

@@ -42,10 +42,12 @@ export function announcer({ db, log, heard }: { db: Database; log: Log; heard: (
 
     /** Begins to listen, once. Without a connection followers have their poll, and the next follower tries again. */
     listen() {
-      listening ??= db.listen(CHANNEL, (sender) => {
+      if (listening !== undefined) return
+      listening = db.listen(CHANNEL, (sender) => {
         if (sender === undefined || sender !== own) heard()
       })
-      listening.catch((error: unknown) => {
+      // What was told before it listened was not heard.
+      listening.then(heard).catch((error: unknown) => {
         log.warn({ reason: String(error) }, 'announcements of new events are not heard')
         listening = undefined
       })
