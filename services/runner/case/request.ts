@@ -26,8 +26,6 @@ export type BuiltRequest = Readonly<{
   transport: Transport
   /** The case's own `cookies`, sent beside the jar's and never kept in it. */
   cookies: readonly (readonly [string, string])[]
-  /** The address as the log tells it: before `params`. */
-  address: string
   /** Header names that were given but cannot be sent. */
   dropped: readonly string[]
 }>
@@ -44,23 +42,45 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const EXPECTS_BODY = ['PUT', 'POST', 'PATCH', 'QUERY', 'PROPFIND', 'PROPPATCH']
 const DEFAULT_TIMEOUT_MS = 30_000
 
-/** What a case takes from its environment, as the global scope holds it when the request is built. */
-export type RequestEnvironment = Readonly<{ host: Json | undefined; headers: Json | undefined }>
+/** What is asked of whom, as the log tells it: before `params`. */
+export type Asked = Readonly<{ method: string; address: string }>
+
+/** What a case asks for. `data` is the case with its variables substituted, `host` the environment's. Throws `CaseFault`. */
+export function askedBy(data: JsonObject, host: Json | undefined): Asked {
+  if (truthy(data.get('file'))) throw new CaseFault('file(文件上传)暂不支持')
+  const called = objectOf(data.get('interface'), 'interface')
+  const url = called.get('url') ?? ''
+  const method = called.get('method') ?? null
+  if (typeof url !== 'string') throw new CaseFault(`接口地址应为文本：${str(url)}`)
+  if (typeof method !== 'string') throw new CaseFault(`请求方法应为文本：${str(method)}`)
+  return { method: method.toUpperCase(), address: addressOf(url, host) }
+}
+
+/** An address with a scheme of its own stands alone; any other belongs to the host, with a slash between. */
+function addressOf(url: string, host: Json | undefined): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) return url
+  if (typeof host !== 'string') throw new CaseFault('环境变量host应为文本')
+  return host + (url === '' || url.startsWith('/') || host.endsWith('/') ? '' : '/') + url
+}
 
 /**
- * The request that a case asks for. `data` is the case with its variables substituted. Throws `CaseFault` with the reason when
- * it cannot be sent.
+ * The request as it goes on the wire. `environmentHeaders` are the environment's with their variables substituted. Throws
+ * `CaseFault` with the reason when it cannot be sent.
  */
-export function buildRequest(data: JsonObject, environment: RequestEnvironment, context: RequestContext): BuiltRequest {
-  if (truthy(data.get('file'))) throw new CaseFault('file(文件上传)暂不支持')
+export function buildRequest(
+  { method, address }: Asked,
+  data: JsonObject,
+  environmentHeaders: Json | undefined,
+  context: RequestContext,
+): BuiltRequest {
+  if (!TOKEN.test(method) || method === 'CONNECT') throw new CaseFault(`请求方法无效：${method}`)
   const request = objectOf(data.get('request'), 'request')
   for (const key of ['hooks', 'cert']) {
     if (request.has(key) && request.get(key) !== null) throw new CaseFault(`请求参数${key}不支持`)
   }
-  const { address, method } = addressOf(data.get('interface'), environment.host)
   const url = prepareUrl(address, queryOf(request.get('params')))
   const { headers, dropped } = mergeHeaders([
-    headerMembers(environment.headers, '环境的headers'),
+    headerMembers(environmentHeaders, '环境的headers'),
     headerMembers(request.get('headers'), 'request.headers'),
     headerMembers(data.get('headers'), 'headers'),
   ])
@@ -71,7 +91,7 @@ export function buildRequest(data: JsonObject, environment: RequestEnvironment, 
     authorizationOf(request.get('auth')) ??
     (url.credentials && basicAuthorization(url.credentials.user, url.credentials.password))
   const wire = { method, url, headers: finish(headers, { method, body, cookie, authorization }), body }
-  return { wire, transport: transportOf(request), cookies, address, dropped }
+  return { wire, transport: transportOf(request), cookies, dropped }
 }
 
 function objectOf(json: Json | undefined, field: string): JsonObject {
@@ -80,24 +100,16 @@ function objectOf(json: Json | undefined, field: string): JsonObject {
   return json
 }
 
-function addressOf(json: Json | undefined, host: Json | undefined): { address: string; method: string } {
-  const url = objectOf(json, 'interface').get('url') ?? ''
-  const written = objectOf(json, 'interface').get('method') ?? null
-  if (typeof url !== 'string') throw new CaseFault(`接口地址应为文本：${str(url)}`)
-  const method = typeof written === 'string' ? written.toUpperCase() : ''
-  if (!TOKEN.test(method) || method === 'CONNECT') throw new CaseFault(`请求方法无效：${str(written)}`)
-  if (/^https?:\/\//i.test(url)) return { address: url, method }
-  if (typeof host !== 'string') throw new CaseFault('环境变量host应为文本')
-  const slash = url === '' || url.startsWith('/') || host.endsWith('/') ? '' : '/'
-  return { address: host + slash + url, method }
-}
-
 /**
- * `Content-Type` as given when it fits: always with a text body, a JSON type with JSON; else the body decides, and without one
- * there is none. A name not spelled exactly `Content-Type` is sent as given.
+ * The `Content-Type` that goes with the body: as given when it fits (always with a text body, a JSON type with JSON), else the
+ * body decides, and without one there is none. A name not spelled exactly `Content-Type` is sent as given, at its own place.
  */
-function givenTypeFits(value: string, body: RequestBody): boolean {
-  return body.kind === 'text' || (body.kind === 'json' && /[/+]json\s*(;|$)/i.test(value))
+function takeContentType(headers: HeaderMap, body: RequestBody): string | undefined {
+  if (headers.spelling('Content-Type') !== 'Content-Type') return headers.has('Content-Type') ? undefined : body.type
+  const given = headers.get('Content-Type') ?? ''
+  headers.delete('Content-Type')
+  const fits = body.kind === 'text' || (body.kind === 'json' && /[/+]json\s*(;|$)/i.test(given))
+  return fits ? given : body.type
 }
 
 type Finish = Readonly<{
@@ -109,12 +121,10 @@ type Finish = Readonly<{
 
 /** Adds what the body, the jar and the login bring, in the order in which requests adds it. */
 function finish(headers: HeaderMap, { method, body, cookie, authorization }: Finish): HeaderMap {
-  if (headers.spelling('Content-Type') === 'Content-Type' && !givenTypeFits(headers.get('Content-Type') ?? '', body)) {
-    headers.delete('Content-Type')
-  }
+  const contentType = takeContentType(headers, body)
   if (cookie !== undefined) headers.set('Cookie', cookie)
   setContentLength(headers, method, body)
-  if (body.type !== undefined && !headers.has('Content-Type')) headers.set('Content-Type', body.type)
+  if (contentType !== undefined) headers.set('Content-Type', contentType)
   if (authorization !== undefined) headers.set('Authorization', authorization)
   return headers
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseJson, type Json, type JsonObject } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
-import { buildRequest, proxyFor, type BuiltRequest } from './request.ts'
+import { askedBy, buildRequest, proxyFor, type Asked, type BuiltRequest } from './request.ts'
 import { prepareUrl } from './url.ts'
 
 /** What is expected of headers and bodies was printed by requests 2.27.1, but where a test says that it is ours. */
@@ -12,12 +12,12 @@ type Given = {
   headers?: string
   request?: string
   file?: string
-  host?: Json
+  host?: Json | undefined
   environment?: string
   jar?: string
 }
 
-function build(given: Given): BuiltRequest {
+function build(given: Given): BuiltRequest & Asked {
   const data: JsonObject = new Map<string, Json>([
     [
       'interface',
@@ -30,16 +30,14 @@ function build(given: Given): BuiltRequest {
     ['request', parseJson(given.request ?? '{}', { nonFinite: true })],
     ['file', parseJson(given.file ?? '[]')],
   ])
-  const environment = {
-    host: 'host' in given ? given.host : 'http://h',
-    headers: parseJson(given.environment ?? 'null'),
-  }
-  return buildRequest(data, environment, {
+  const asked = askedBy(data, 'host' in given ? given.host : 'http://h')
+  const built = buildRequest(asked, data, parseJson(given.environment ?? 'null'), {
     cookieHeader: (_, own) =>
       [...(given.jar === undefined ? [] : [given.jar]), ...own.map(([name, value]) => `${name}=${value}`)].join('; ') ||
       undefined,
     boundary: () => 'B',
   })
+  return { ...asked, ...built }
 }
 
 const SESSION = [
@@ -71,6 +69,15 @@ describe('address and method', () => {
     [null, 'http://other/x', 'http://other/x'],
   ])('host %j and url %j', (host, url, address) => {
     expect(build({ host, url }).address).toBe(address)
+  })
+
+  test.each([['ftp://x/'], ['javascript://x']])('%s is no address to send to', (url) => {
+    expect(() => build({ url })).toThrow('http://')
+  })
+
+  test('without a host there is none to ask', () => {
+    expect(() => build({ host: undefined })).toThrow('host')
+    expect(() => build({ host: null })).toThrow('host')
   })
 
   test('the log tells the address without params, the wire has them', () => {
@@ -198,6 +205,20 @@ describe('Content-Type', () => {
     ['X', '1', '{"data":{"a":null}}', 'application/x-www-form-urlencoded'],
   ])('%s: %s with %s', (name, value, request, sent) => {
     expect(build({ headers: `{"${name}":"${value}"}`, request }).wire.headers.get('content-type')).toBe(sent)
+  })
+
+  test('a given one that fits goes with the body too, another spelling stays where it is', () => {
+    const names = (headers: string) => sentHeaders({ headers, request: JSON_BODY }).map(([name]) => name)
+    expect(names('{"Content-Type":"application/json","Z":"1"}').slice(4)).toEqual([
+      'Z',
+      'Content-Length',
+      'Content-Type',
+    ])
+    expect(names('{"content-type":"application/json","Z":"1"}').slice(4)).toEqual([
+      'content-type',
+      'Z',
+      'Content-Length',
+    ])
   })
 
   test('a given one that does not fit loses its place too', () => {

@@ -12,7 +12,7 @@ import { CaseFault } from './fault.ts'
 import { hasCode, type Flow } from './flow.ts'
 import { repr } from './python.ts'
 import { exchange, type Hop } from './redirects.ts'
-import { buildRequest, type BuiltRequest } from './request.ts'
+import { askedBy, buildRequest, type BuiltRequest } from './request.ts'
 import { charsetOf, decodeBody, shownBody, shownHeaders } from './response.ts'
 import {
   MAX_SHOWN_BODY,
@@ -146,39 +146,41 @@ class CaseRun {
 
   /** Sends what the case asks for, by the variables that stand now. */
   async request(): Promise<ScriptResponse> {
-    const built = this.build()
-    for (const name of built.dropped) this.log.add('WARNING', `请求头${name}由发送端决定，未按用例发送`)
-    this.log.add('INFO', `发送[${built.wire.method}]请求 : 请求地址为${built.address}：`)
+    const { flow, data } = this
+    const environmentHeaders = this.substitute()
+    const asked = askedBy(data, flow.ENV.get('host'))
+    this.log.add('INFO', `发送[${asked.method}]请求 : 请求地址为${asked.address}：`)
     try {
-      const hops = await exchange(built, this.flow.cookies, this.flow.connections, this.signal)
-      return await this.answered(hops)
+      const built = buildRequest(asked, data, environmentHeaders, {
+        cookieHeader: (url, own) => flow.cookies.header(url, own),
+        boundary: () => randomBytes(16).toString('hex'),
+      })
+      this.built(built)
+      data.set('headers', new Map([...members(environmentHeaders), ...members(data.get('headers'))]))
+      return await this.answered(await exchange(built, flow.cookies, flow.connections, this.signal))
     } catch (error) {
-      if (error instanceof CaseFault)
-        throw new CaseFault(`请求发送失败，错误信息如下：${error.message}`, { cause: error })
-      throw error
+      if (!(error instanceof CaseFault)) throw error
+      throw new CaseFault(`请求发送失败，错误信息如下：${error.message}`, { cause: error })
     }
   }
 
-  build(): BuiltRequest {
+  /** Replaces the variables in the case, and answers the environment's headers with theirs replaced. */
+  substitute(): Json | undefined {
     const { flow, data } = this
-    const ownHeaders = flow.ENV.get('headers')
-    const headers = ownHeaders === undefined ? undefined : substitute(ownHeaders, flow)
+    const headers = flow.ENV.get('headers')
+    const substituted = headers === undefined ? undefined : substitute(headers, flow)
     for (const name of SUBSTITUTED) {
       const value = data.get(name)
       if (value !== undefined) data.set(name, substitute(value, flow))
     }
-    const built = buildRequest(
-      data,
-      { host: flow.ENV.get('host'), headers },
-      {
-        cookieHeader: (url, own) => flow.cookies.header(url, own),
-        boundary: () => randomBytes(16).toString('hex'),
-      },
-    )
-    data.set('headers', new Map([...members(headers), ...members(data.get('headers'))]))
-    const values = built.wire.headers.entries().map(([, value]) => value)
-    this.mask = maskOf(flow.secrets, basicCredentials(values, flow.secrets))
-    return built
+    return substituted
+  }
+
+  /** Before anything is shown of a request, its login is hidden; what cannot be sent is told. */
+  built({ wire, dropped }: BuiltRequest): void {
+    const values = wire.headers.entries().map(([, value]) => value)
+    this.mask = maskOf(this.flow.secrets, basicCredentials(values, this.flow.secrets))
+    for (const name of dropped) this.log.add('WARNING', `请求头${name}由发送端决定，未按用例发送`)
   }
 
   async answered(hops: readonly [Hop, ...Hop[]]): Promise<ScriptResponse> {

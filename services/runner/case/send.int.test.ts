@@ -6,7 +6,7 @@ import { parseJson, type Json, type JsonObject } from '../../../contracts/json.t
 import { RunCookies } from './cookies.ts'
 import { DEFAULT_TARGET_DENY, parseTargetDeny } from './deny.ts'
 import { exchange, type Hop } from './redirects.ts'
-import { buildRequest } from './request.ts'
+import { askedBy, buildRequest } from './request.ts'
 import { decodeBody } from './response.ts'
 import { openConnections } from './send.ts'
 import { httpTarget, rawTarget, type Target } from './target.fixture.ts'
@@ -47,7 +47,7 @@ function runWith(deny = DEFAULT_TARGET_DENY) {
       ['request', parseJson(given.request ?? '{}')],
     ])
     const context = { cookieHeader: cookies.header.bind(cookies), boundary: () => 'B' }
-    return exchange(buildRequest(data, { host: undefined, headers: undefined }, context), cookies, connections, signal)
+    return exchange(buildRequest(askedBy(data, undefined), data, undefined, context), cookies, connections, signal)
   }
   return { ask, cookies }
 }
@@ -495,11 +495,10 @@ test('closing a run ends its connections', async () => {
       ]),
     ],
   ])
-  const built = buildRequest(
-    data,
-    { host: undefined, headers: undefined },
-    { cookieHeader: () => undefined, boundary: () => '' },
-  )
+  const built = buildRequest(askedBy(data, undefined), data, undefined, {
+    cookieHeader: () => undefined,
+    boundary: () => '',
+  })
   await connections.send(built.wire, built.transport)
   await connections.close()
   await Promise.all(ended)
