@@ -1,4 +1,4 @@
-import type { Session } from './sql.ts'
+import { DatabaseUnavailable, type Session } from './sql.ts'
 
 /** One session of a kind: opened at its first use and again at the first use after it was lost. */
 export interface LastingSession {
@@ -23,7 +23,14 @@ export function lastingSession(open: () => Promise<Session>): LastingSession {
 
   return {
     async use(work) {
-      return work(await reach())
+      const reached = reach()
+      try {
+        return await work(await reached)
+      } catch (error) {
+        // A server that goes down answers what is under way with an error before it hangs up: the session is lost already.
+        if (error instanceof DatabaseUnavailable && current === reached) current = undefined
+        throw error
+      }
     },
     async close() {
       const session = await current?.catch(() => undefined)
