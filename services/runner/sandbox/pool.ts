@@ -51,6 +51,7 @@ class Pool implements SandboxPool {
   /** Interpreters for runs to come: ready, or about to be. */
   readonly #spare = new Set<Promise<WalledChild>>()
   #means: Promise<Means> | undefined
+  readonly #stopping = new AbortController()
   #stopped = false
 
   constructor(options: SandboxPoolOptions) {
@@ -82,17 +83,19 @@ class Pool implements SandboxPool {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    await Promise.allSettled(this.#starting)
+    // First what runs: a script under way must not outlast the platform because another interpreter is slow to start.
     const children = [...this.#children]
     for (const child of children) child.kill()
-    await Promise.all(children.map((child) => child.exited()))
+    this.#stopping.abort()
+    await Promise.allSettled(this.#starting)
+    await Promise.all([...children, ...this.#children].map((child) => child.exited()))
   }
 
   #found(): Promise<Means> {
     this.#means ??= findWalls().then(({ wrapper, report }) => ({
       wrapper,
       report,
-      snapshot: snapshotIn(this.#options.cacheDir, wrapper, this.#options.memoryLimitMb),
+      snapshot: snapshotIn(this.#options.cacheDir, wrapper, this.#options.memoryLimitMb, this.#stopping.signal),
     }))
     return this.#means
   }
@@ -123,12 +126,14 @@ class Pool implements SandboxPool {
     let child: WalledChild
     try {
       child = await this.#startFrom(wrapper, snapshot)
-    } catch {
+    } catch (problem) {
+      if (this.#stopped) throw problem
       // A snapshot may be whole and still not fit (another CPU, another kernel): once, it is made again.
       await snapshot.discard()
       child = await this.#startFrom(wrapper, snapshot)
     }
     this.#children.add(child)
+    if (this.#stopped) child.kill()
     void child.exited().then(() => this.#children.delete(child))
     return child
   }
@@ -137,7 +142,7 @@ class Pool implements SandboxPool {
     if (this.#stopped) throw new Error('the sandbox pool has stopped')
     const file = await snapshot.open()
     try {
-      return await WalledChild.start(wrapper, this.#options.memoryLimitMb, file)
+      return await WalledChild.start(wrapper, this.#options.memoryLimitMb, file, this.#stopping.signal)
     } finally {
       await file.close()
     }

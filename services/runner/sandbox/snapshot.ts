@@ -24,15 +24,15 @@ export interface Snapshot {
   discard(): Promise<void>
 }
 
-/** A snapshot in `folder`, named by all that it depends on. Nothing is made before the first `open`. */
-export function snapshotIn(folder: string, wrapper: Wrapper, memoryLimitMb: number): Snapshot {
+/** A snapshot in `folder`, named by all that it depends on. Nothing is made before the first `open`; the signal ends the making. */
+export function snapshotIn(folder: string, wrapper: Wrapper, memoryLimitMb: number, signal: AbortSignal): Snapshot {
   const path = join(folder, `python-${keyOf(wrapper)}.snapshot`)
   let ready: Promise<void> | undefined
 
   async function ensure(): Promise<void> {
     if (await isWhole(path)) return
     await mkdir(folder, { recursive: true })
-    await make(path, wrapper, memoryLimitMb)
+    await make(path, snapshotBytes(wrapper, memoryLimitMb, signal))
     await removeOthers(folder, path)
   }
 
@@ -97,13 +97,13 @@ async function isWhole(path: string): Promise<boolean> {
 }
 
 /** Lets a walled process make the snapshot, and puts it in place whole. */
-async function make(path: string, wrapper: Wrapper, memoryLimitMb: number): Promise<void> {
+async function make(path: string, bytes: AsyncIterable<Buffer>): Promise<void> {
   const temporary = `${path}.${randomUUID()}`
   const file = await open(temporary, 'wx', 0o600)
   try {
     const hash = createHash('sha256')
     let size = 0
-    for await (const chunk of snapshotBytes(wrapper, memoryLimitMb)) {
+    for await (const chunk of bytes) {
       size += chunk.length
       if (size > LONGEST) throw new Error('the snapshot of the script interpreter is too long')
       hash.update(chunk)
@@ -120,12 +120,13 @@ async function make(path: string, wrapper: Wrapper, memoryLimitMb: number): Prom
   }
 }
 
-async function* snapshotBytes(wrapper: Wrapper, memoryLimitMb: number): AsyncGenerator<Buffer> {
+async function* snapshotBytes(wrapper: Wrapper, memoryLimitMb: number, signal: AbortSignal): AsyncGenerator<Buffer> {
   const [program, args] = wrapper.command('snapshot', String(memoryLimitMb))
   const maker = spawn(program, args, {
     env: wrapper.env,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     timeout: MAKE_MS,
+    signal,
     killSignal: 'SIGKILL',
   })
   let lastWords = ''

@@ -46,14 +46,22 @@ export class WalledChild {
     channel.on('error', () => {})
   }
 
-  /** Resolves when the interpreter is ready. The snapshot's descriptor is the child's own from then on. */
-  static async start(wrapper: Wrapper, memoryLimitMb: number, snapshot: FileHandle): Promise<WalledChild> {
+  /** Resolves when the interpreter is ready; the signal ends one that is not. The snapshot's descriptor is the child's own from then on. */
+  static async start(
+    wrapper: Wrapper,
+    memoryLimitMb: number,
+    snapshot: FileHandle,
+    signal: AbortSignal,
+  ): Promise<WalledChild> {
+    signal.throwIfAborted()
     const [command, args] = wrapper.command('serve', String(memoryLimitMb))
     const started = spawn(command, args, {
       env: wrapper.env,
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', snapshot.fd],
     })
     const child = new WalledChild(started)
+    const abort = (): void => child.kill()
+    signal.addEventListener('abort', abort, { once: true })
     try {
       await child.#next(START_MS)
       return child
@@ -62,6 +70,8 @@ export class WalledChild {
       throw new Error(`the sandbox did not start: ${(problem as Error).message} ${child.#lastWords}`.trim(), {
         cause: problem,
       })
+    } finally {
+      signal.removeEventListener('abort', abort)
     }
   }
 
