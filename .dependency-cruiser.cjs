@@ -34,7 +34,7 @@ module.exports = {
       severity: 'error',
       comment: "of a projection, services and gateway use its queries; engine and tables are the projector's",
       from: { path: '^(services|gateway)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^projections/(engine|rows)' },
+      to: { path: '^projections/(engine|rows)', dependencyTypesNot: ['type-only'] },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unknown-modules', severity: 'error', from: {}, to: { couldNotResolve: true } },

@@ -61,8 +61,11 @@ function postgresUrl(text: string): string | Wrong {
   return /^postgres(?:ql)?:\/\/./.test(text) ? text : new Wrong('a URL that begins with postgres://')
 }
 
+/** Shorter ones can be guessed from any token. 32 are better: that is what is generated. */
+const MIN_SECRET_BYTES = 8
+
 function jwtSecret(text: string): string | Wrong {
-  return Buffer.byteLength(text) >= 32 ? text : new Wrong('at least 32 bytes of text')
+  return Buffer.byteLength(text) >= MIN_SECRET_BYTES ? text : new Wrong(`at least ${MIN_SECRET_BYTES} bytes of text`)
 }
 
 function masterKey(text: string): Buffer | Wrong {
@@ -100,7 +103,7 @@ export const VARIABLES = {
   ADMIN_PASSWORD: variable(undefined, 'Password of the first user; generated when not set', adminPassword),
   JWT_SECRET: variable(
     undefined,
-    'Signs tokens, at least 32 bytes; kept in DATA_DIR when not set, required with DATABASE_URL',
+    'Signs tokens, at least 8 bytes, better 32; kept in DATA_DIR when not set, required with DATABASE_URL',
     jwtSecret,
   ),
   MASTER_KEY: variable(

@@ -85,7 +85,7 @@ describe('reading the environment', () => {
       PORT: '65536',
       DATABASE_URL: `mysql://${secret}@db`,
       ADMIN_PASSWORD: 'short',
-      JWT_SECRET: secret,
+      JWT_SECRET: 'hunter2',
       MASTER_KEY: secret,
       TIME_ZONE: 'Nowhere/At_All',
       LOG_LEVEL: 'loud',
