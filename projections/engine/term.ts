@@ -214,8 +214,8 @@ export class Term {
     if (led === undefined) throw new Error(`${String(built)} is not fed here`)
     const old = led.live
     await switchTo(db, built, old)
+    // Its lane leaves it out from now on.
     old.state = 'retired'
-    this.#tip.members.delete(old)
     this.#givenUp.delete(old)
     built.state = 'live'
     led.live = built
