@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process'
+import { access, glob, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { VARIABLES } from '../../platform/config.ts'
+import { ADMIN, startTestPlatform, type TestPlatform } from '../support/platform.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const README = await readFile(join(ROOT, 'README.md'), 'utf8')
+
+/** The text from one heading of the second level to the next. */
+function section(heading: string): string {
+  const [, text] = README.split(`\n## ${heading}\n`)
+  if (text === undefined) throw new Error(`README.md has no section ${heading}`)
+  return text.split('\n## ')[0] ?? ''
+}
+
+describe("README's tour with curl, as it is printed", () => {
+  let platform: TestPlatform
+  let printed: readonly string[]
+  beforeAll(async () => {
+    platform = await startTestPlatform()
+    const blocks = [...section('A tour with curl').matchAll(/^```bash\n(.*?)^```$/gms)].map(([, block = '']) => block)
+    expect(blocks.length).toBeGreaterThan(3)
+    printed = (await bash(blocks.join('\n'), { BASE: platform.url, ADMIN_PASSWORD: ADMIN.password })).trim().split('\n')
+  }, 120_000)
+  afterAll(() => platform.stop(), 60_000)
+
+  const json = (line: number): unknown => JSON.parse(printed.at(line) ?? '')
+
+  test('prints what it says: ready, one project twice, a case that passes, the report of one that fails', () => {
+    expect(printed).toHaveLength(4)
+    expect(json(0)).toMatchObject({ status: 'ready' })
+    expect(printed[1]).toBe('project 1, and again 1')
+    expect(json(2)).toMatchObject({ name: '服务存活', state: '成功', status_cede: 200, record: 1 })
+    expect(json(3)).toMatchObject({
+      record: 2,
+      info: { all: 1, fail: 1, results: [{ cases: [{ name: '必然失败', state: '失败' }] }] },
+    })
+  })
+
+  test('the variable went out with the request', () => {
+    expect(json(2)).toMatchObject({ url: expect.stringMatching(/\/healthz\?mobile=1\d{10}$/) })
+  })
+
+  test('leaves behind what it made, once', async () => {
+    expect((await platform.call('GET', '/api/testPro/projects/')).body).toMatchObject([{ id: 1, name: '小小电商' }])
+    expect((await platform.call('GET', '/api/TestInterFace/interfaces/?project=1')).body).toMatchObject([
+      { name: '存活', cases: [{ title: '服务存活' }] },
+    ])
+  })
+})
+
+function bash(script: string, environment: Readonly<Record<string, string>>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      'bash',
+      ['-euo', 'pipefail', '-c', script],
+      { env: { PATH: process.env.PATH, ...environment } },
+      (error, stdout, stderr) =>
+        error ? reject(new Error(`${error.message}\n${stdout}\n${stderr}`)) : resolve(stdout),
+    )
+  })
+}
+
+test("README's table of the configuration is that of the code", () => {
+  const rows = section('Configuration')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim().replaceAll('\\', '')),
+    )
+  const code = Object.entries<{ default: string | undefined; meaning: string }>(VARIABLES)
+  expect(rows).toEqual(
+    code.map(([name, { default: preset, meaning }]) => [
+      `\`${name}\``,
+      preset === undefined ? '' : `\`${preset}\``,
+      meaning,
+    ]),
+  )
+})
+
+test('every npm command that README names is there, and every one that is there is named or part of one', async () => {
+  const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const code = README.match(/```[^`]*```|`[^`\n]+`/g)?.join('\n') ?? ''
+  const named = [...code.matchAll(/npm (?:run )?([a-z:]+)/g)].map(([, name = '']) => name)
+  const known = Object.keys(scripts)
+  expect(named.filter((name) => name !== 'install' && !known.includes(name))).toEqual([])
+  expect(known.filter((name) => !name.includes(':') && !named.includes(name))).toEqual([])
+})
+
+test('every link from one document to another leads to a file', async () => {
+  const broken: string[] = []
+  let links = 0
+  for await (const document of glob(['*.md', 'docs/**/*.md'], { cwd: ROOT })) {
+    const text = await readFile(join(ROOT, document), 'utf8')
+    for (const [, target = ''] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      links++
+      await access(join(ROOT, dirname(document), target)).catch(() => broken.push(`${document}: ${target}`))
+    }
+  }
+  expect(broken).toEqual([])
+  expect(links).toBeGreaterThan(10)
+})
