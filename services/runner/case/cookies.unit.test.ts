@@ -41,6 +41,14 @@ describe('what is sent where', () => {
     },
   )
 
+  test.each([
+    ['http://intranet/', 'intranet'],
+    ['http://127.0.0.1/', '127.0.0.1'],
+    ['http://app.shop.local/', 'shop.local'],
+  ])('%s may name its domain %s', (url, domain) => {
+    expect(sent(taking(url, `a=1; Domain=${domain}`), url)).toBe('a=1')
+  })
+
   test('secure cookies are for https', () => {
     const secure = taking('https://h.test/', 'a=1; Secure')
     expect([sent(secure, 'https://h.test/'), sent(secure, 'http://h.test/')]).toEqual(['a=1', undefined])

@@ -188,8 +188,14 @@ describe('headers', () => {
   })
 })
 
+const JSON_BODY = '{"json":{"a":1}}'
+
+/** The names that go with a JSON body behind the session's own. */
+function names(headers: string): readonly string[] {
+  return sentHeaders({ headers, request: JSON_BODY }).map(([name]) => name)
+}
+
 describe('Content-Type', () => {
-  const JSON_BODY = '{"json":{"a":1}}'
   test.each([
     ['Content-Type', 'application/json;charset=utf8', JSON_BODY, 'application/json;charset=utf8'],
     ['Content-Type', 'application/vnd.api+json', JSON_BODY, 'application/vnd.api+json'],
@@ -208,7 +214,6 @@ describe('Content-Type', () => {
   })
 
   test('a given one that fits goes with the body too, another spelling stays where it is', () => {
-    const names = (headers: string) => sentHeaders({ headers, request: JSON_BODY }).map(([name]) => name)
     expect(names('{"Content-Type":"application/json","Z":"1"}').slice(4)).toEqual([
       'Z',
       'Content-Length',

@@ -9,7 +9,7 @@ import { exchange, type Hop } from './redirects.ts'
 import { askedBy, buildRequest } from './request.ts'
 import { decodeBody } from './response.ts'
 import { openConnections } from './send.ts'
-import { httpTarget, rawTarget, type Target } from './target.fixture.ts'
+import { httpTarget, modernTarget, rawTarget, type Target } from './target.fixture.ts'
 
 /** Real sockets on loopback. Redirect expectations were observed of requests 2.27.1. */
 
@@ -434,6 +434,13 @@ describe('TLS and proxies', () => {
     await expect(ask(target.origin)).rejects.toThrow('证书校验失败')
     expect(last(await ask(target.origin, { request: '{"verify":false}' })).response.body.toString()).toBe('safe')
     await expect(ask(target.origin, { request: '{"verify":true}' })).rejects.toThrow('证书校验失败')
+  })
+
+  test('HTTP/1.1 is spoken, as requests does, also where HTTP/2 is offered', async () => {
+    const target = await started(modernTarget())
+    expect(last(await runWith().ask(target.origin, { request: '{"verify":false}' })).response.body.toString()).toBe(
+      '1.1',
+    )
   })
 
   test('plain HTTP at a TLS port, and the other way round', async () => {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createSecureServer } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import { createServer as createRawServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
@@ -60,6 +61,15 @@ export function httpTarget(answer: Answer, { tls = false, host = '127.0.0.1' } =
   }
   const server = tls ? createTlsServer({ key: KEY, cert: CERTIFICATE }, listener) : createServer(listener)
   return listening(server, asked, tls ? 'https' : 'http', host)
+}
+
+/** A TLS server that would rather speak HTTP/2, and answers which version it was asked with. */
+export function modernTarget(): Promise<Target> {
+  const asked: Asked[] = []
+  const server = createSecureServer({ key: KEY, cert: CERTIFICATE, allowHTTP1: true }, (request, response) =>
+    response.end(request.httpVersion),
+  )
+  return listening(server, asked, 'https', '127.0.0.1')
 }
 
 /** A TCP server that is handed each connection when its first bytes have come. */
