@@ -8,7 +8,7 @@ const MAX_BODY_LENGTH = 64 * 1024
 
 export type Level = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL' | 'EXCEPT'
 
-/** The lines of one case, in order. DEBUG lines of the engine itself are kept in debug runs alone (seed 000 四.2.6). */
+/** The lines of one case, in order. DEBUG lines of the engine itself are kept in debug runs alone (seed 000 §四 接口测试 2.6). */
 export class CaseLog {
   readonly #debug: boolean
   readonly #mask: Mask

@@ -56,7 +56,7 @@ export function openFlow({ environment, debug, scripts, targetDeny, resume }: Fl
   }
 }
 
-/** What every environment's source begins with (seed 000 四.2.1) cannot fail, so that it alone starts no sandbox. */
+/** What every environment's source begins with (seed 000 §四 项目管理 2.1) cannot fail, so that it alone starts no sandbox. */
 const DOCSTRING = /^\s*("""[^\\]*?"""|'''[^\\]*?''')/
 const TOOLS_IMPORT = /^from (apitestengine|ApiTestEngine)\.core\.tools import \*[ \t]*$/m
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib'
 import { parseJson } from '../../../contracts/json.ts'
@@ -80,15 +81,6 @@ export function charsetOf(headers: readonly (readonly [string, string])[], body:
   const encoding = media.includes('text') ? 'ISO-8859-1' : media.includes('application/json') ? 'utf-8' : null
   if (isUtf8(body)) return { encoding, text: 'utf-8' }
   return { encoding, text: encoding === 'ISO-8859-1' ? 'latin-1' : encoding }
-}
-
-function isUtf8(body: Buffer): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(body)
-    return true
-  } catch {
-    return false
-  }
 }
 
 const LATIN_1 = /^(iso-?8859-?1|latin-?1|l1)$/

@@ -17,7 +17,7 @@ export type ShownExchange = Readonly<{
   requests_body: string
 }>
 
-/** The documented keys in the documented order (seed 000 四.2.6, 六.2.2), then ours. Plain JSON, safe to store. */
+/** The documented keys in the documented order (seed 000 §四 接口测试 2.6, §六 2.2), then ours. Plain JSON, safe to store. */
 export type CaseResult = Readonly<
   { name: string; log_data: readonly LogLine[] } & Partial<ShownExchange> & {
       state: CaseState
