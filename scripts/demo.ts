@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Platform, startPlatform } from '../main.ts'
 import { type Config, readConfig } from '../platform/config.ts'
-import { DataDirectoryInUse } from '../platform/data-directory.ts'
+import { DataDirectoryInUse, lockDataDirectory } from '../platform/data-directory.ts'
 import { createLogger } from '../platform/logger.ts'
 import { openShop, type Shop } from './demo/shop.ts'
 import { CASES, ENVIRONMENT, INTERFACES, type Outcome, PROJECT, surprises } from './demo/story.ts'
@@ -30,10 +30,9 @@ export async function main(args: readonly string[]): Promise<void> {
   let problems: readonly string[] = []
   try {
     const config = configOf(process.env)
-    const password = (await keptPassword(config)) ?? randomBytes(12).toString('base64url')
+    const password = await ownPassword(config)
     shop = await openShop()
     platform = await startPlatform({ ...config, admin: { username: USER, password } }, createLogger(config.logLevel))
-    if (platform.admin !== undefined) await writeFile(passwordFile(config), `${password}\n`, { mode: 0o600 })
     await platform.ready
 
     const surprised = await Promise.race([tell(platform.url, shop, password), stopped.promise])
@@ -67,8 +66,18 @@ function passwordFile({ dataDir }: Config): string {
   return join(dataDir, 'admin-password')
 }
 
-async function keptPassword(config: Config): Promise<string | undefined> {
-  return (await readFile(passwordFile(config), 'utf8').catch(() => undefined))?.trim()
+/** The password of the demo's user, kept before there is such a user: a start that fails afterwards loses nothing. */
+async function ownPassword(config: Config): Promise<string> {
+  const lock = await lockDataDirectory(config.dataDir)
+  try {
+    const kept = await readFile(passwordFile(config), 'utf8').catch(() => '')
+    if (kept.trim() !== '') return kept.trim()
+    const password = randomBytes(12).toString('base64url')
+    await writeFile(passwordFile(config), `${password}\n`, { mode: 0o600 })
+    return password
+  } finally {
+    await lock.release()
+  }
 }
 
 /** Makes and runs what the story tells, and prints it. Answers what went otherwise than it should. */

@@ -8,11 +8,22 @@ describe('npm run demo', () => {
   const folder = temporaryFolder()
   // The default port of the platform, so that the demo has to do without it; someone else may have taken it before.
   const occupied = createServer()
-  beforeAll(() => new Promise<void>((resolve) => void occupied.once('error', () => resolve()).listen(8600, resolve)))
+  beforeAll(
+    () =>
+      new Promise<void>((resolve) => void occupied.once('error', () => resolve()).listen(8600, '127.0.0.1', resolve)),
+  )
   afterAll(() => void occupied.close())
 
   const demo = (args: readonly string[], environment = {}): Command =>
     runCommand('scripts/demo.ts', args, { cwd: folder.path, env: environment })
+
+  test('with a PORT that is taken goes wrong, says so, and leaves nothing in the way of the next one', async () => {
+    const { code, errors } = await demo(['--once'], { PORT: '8600' }).ended
+    expect(code).toBe(1)
+    expect(errors).toBe(
+      'The demo went wrong: HOST 127.0.0.1, PORT 8600 cannot be listened on: another process uses it\n',
+    )
+  }, 180_000)
 
   test('with --once tells every verdict with the assertion that failed, and ends by itself', async () => {
     const { code, output, errors } = await demo(['--once']).ended
