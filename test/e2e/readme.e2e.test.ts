@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { access, glob, readFile } from 'node:fs/promises'
+import { access, glob, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { REQUEST_KEYS } from '../../contracts/case.ts'
 import { VARIABLES } from '../../platform/config.ts'
 import { ADMIN, startTestPlatform, type TestPlatform } from '../support/platform.ts'
 
@@ -93,6 +94,34 @@ test('every npm command that README names is there, and every one that is there 
   const known = Object.keys(scripts)
   expect(named.filter((name) => name !== 'install' && !known.includes(name))).toEqual([])
   expect(known.filter((name) => !name.includes(':') && !named.includes(name))).toEqual([])
+})
+
+/** The first column of the table below a heading of docs/case-engine.md. */
+async function column(heading: string): Promise<readonly string[]> {
+  const text = await readFile(join(ROOT, 'docs/case-engine.md'), 'utf8')
+  const [, after = ''] = text.split(`# ${heading}\n`)
+  const rows = (after.split('\n#')[0] ?? '').split('\n').filter((line) => line.startsWith('| '))
+  return rows.slice(2).map((row) => row.split('|')[1]?.trim().replaceAll('`', '') ?? '')
+}
+
+describe('docs/case-engine.md names', () => {
+  test('every key that a request may hold', async () => {
+    expect((await column('The request')).toSorted()).toEqual([...REQUEST_KEYS].toSorted())
+  })
+
+  test('every comparison', async () => {
+    const source = await readFile(join(ROOT, 'services/runner/sandbox/python/case_test.py'), 'utf8')
+    const known = [...source.matchAll(/^ {4}'(\S+)': lambda test/gm)].map(([, name]) => name)
+    expect(await column('Comparisons')).toEqual(known)
+    expect(known).toHaveLength(10)
+  })
+})
+
+test('the list of decisions has every one of them', async () => {
+  const index = await readFile(join(ROOT, 'docs/adr/README.md'), 'utf8')
+  const listed = [...index.matchAll(/\((\d{4}-[a-z0-9-]+\.md)\)/g)].map(([, file]) => file)
+  const there = (await readdir(join(ROOT, 'docs/adr'))).filter((file) => file !== 'README.md')
+  expect(listed).toEqual(there.toSorted())
 })
 
 test('every link from one document to another leads to a file', async () => {
