@@ -477,6 +477,14 @@ describe('TLS and proxies', () => {
     await expect(runWith().ask(target.origin, { request: `{${proxies}}` })).rejects.toThrow('证书校验失败')
   })
 
+  test('a proxy that closes the connection is an error, and is not asked for ever', async () => {
+    const proxy = await started(rawTarget((socket) => socket.destroy()))
+    await expect(runWith().ask('http://h.invalid/', { request: through(proxy.origin) })).rejects.toThrow(
+      '连接被对方关闭',
+    )
+    expect(proxy.connections()).toBe(1)
+  })
+
   test('a proxy that never opens the tunnel is given up', async () => {
     const proxy = await started(rawTarget(() => undefined))
     const request = `{"timeout":[0.1,0.2],"proxies":{"https":"${proxy.origin}"}}`

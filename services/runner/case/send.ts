@@ -73,7 +73,8 @@ export function openConnections(targetDeny: TargetDeny): Connections {
         senders.delete(key)
         await sender.dispatcher.destroy()
       }
-      const reused = sender.connects() === before
+      // Of a proxy's connections nothing is told.
+      const reused = proxy === undefined && before > 0 && sender.connects() === before
       if (reused && exchange.unanswered && SAFE_METHODS.includes(request.method)) {
         return send(request, transport, signal)
       }
