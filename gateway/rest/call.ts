@@ -115,7 +115,7 @@ function storable(text: string): string | undefined {
   return text.includes('\0') || text.includes('\ufffd') ? undefined : text
 }
 
-const KEY = /^[\x21-\x7e]{1,255}$/
+const KEY = /^[ -~]{1,255}$/
 
 function keyOf({ method }: Route, { request, path, user }: Reading): KeyOf | undefined {
   const key = request.headers['idempotency-key']
@@ -124,7 +124,7 @@ function keyOf({ method }: Route, { request, path, user }: Reading): KeyOf | und
 }
 
 function malformedKey(): Refusal {
-  const words = '必须是 1 到 255 个不含空格的 ASCII 字符'
+  const words = '必须是 1 到 255 个 ASCII 字符'
   return new Refusal('invalid', `Idempotency-Key ${words}`, { fields: { 'Idempotency-Key': [words] } })
 }
 

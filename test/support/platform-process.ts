@@ -1,0 +1,71 @@
+/** The platform as people start it: `npm start`'s process, its own embedded database, and the end it deserves. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { ADMIN, type Caller, caller, login } from './platform.ts'
+
+export type PlatformProcess = Readonly<{
+  url: string
+  pid: number
+  call: Caller
+  /** What it has said on stderr so far. */
+  said(): string
+  /** Ends it as `signal` does; answers its exit code, null after a kill. */
+  end(signal: NodeJS.Signals): Promise<number | null>
+}>
+
+const root = new URL('../..', import.meta.url).pathname
+
+/** Starts a process and answers what becomes of it: its URL when it is ready, its exit code when it never is. */
+export async function tryStart(
+  dataDir: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ ready: PlatformProcess } | { code: number | null; said: string }> {
+  const child = spawn(process.execPath, ['scripts/launch.mjs', 'scripts/start.ts'], {
+    cwd: root,
+    env: {
+      PATH: process.env.PATH,
+      DATA_DIR: dataDir,
+      PORT: '0',
+      ADMIN_PASSWORD: ADMIN.password,
+      LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'warn',
+      SANDBOX_POOL: '1',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  const ready = (async () => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const url = / is ready at (\S+)/.exec(line)?.[1]
+      if (url !== undefined) return url
+    }
+    return undefined
+  })()
+  const url = await ready
+  if (url === undefined) return { code: await exited, said }
+  child.stdout.resume()
+
+  let token = ''
+  const call = caller(
+    () => url,
+    () => token,
+  )
+  token = await login(call, ADMIN)
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal)
+    return exited
+  }
+  return { ready: { url, pid: child.pid ?? 0, call, said: () => said, end } }
+}
+
+export async function startProcess(
+  dataDir: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<PlatformProcess> {
+  const started = await tryStart(dataDir, environment)
+  if ('ready' in started) return started.ready
+  throw new Error(`the platform ended with ${started.code}: ${started.said}`)
+}
