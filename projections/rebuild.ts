@@ -1,4 +1,4 @@
-import { Bell } from '../platform/event-store/postgres/bell.ts'
+import { Bell } from '../platform/bell.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
 import type { Log } from '../platform/log.ts'
 import { migrate } from '../platform/migrations.ts'

@@ -1,5 +1,5 @@
 import type { Position, Recorded } from '../../contracts/core.ts'
-import type { Bell } from '../../platform/event-store/postgres/bell.ts'
+import type { Bell } from '../../platform/bell.ts'
 import { pause } from '../../platform/pause.ts'
 import type { Session } from '../../platform/sql.ts'
 import type { Projection } from '../port.ts'

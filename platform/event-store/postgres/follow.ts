@@ -3,7 +3,7 @@ import type { Log } from '../../log.ts'
 import { pause } from '../../pause.ts'
 import { DatabaseUnavailable } from '../../sql.ts'
 import { MAX_FOLLOW_BATCH } from '../port.ts'
-import type { Bell } from './bell.ts'
+import type { Bell } from '../../bell.ts'
 
 /** How long a follower sleeps when nobody wakes it: a word of another process may be lost. */
 const POLL_MILLISECONDS = 1_000
