@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { v5 } from 'uuid'
 import type { EventId, StreamId } from '../contracts/core.ts'
+import { ADVISORY_LOCKS } from './advisory-locks.ts'
 import { gather, type Gathered } from './gather.ts'
 import { type Database, sqlState } from './sql.ts'
 
@@ -15,8 +16,6 @@ export interface Ids {
 
 /** Ids drawn at once: as many as requests may come together. */
 const MOST_IDS = 1_000
-/** `create sequence if not exists` fails for one of two that run at the same time. */
-const SEQUENCE_LOCK = 7_003
 const UNDEFINED_TABLE = '42P01'
 
 /** Ids from one Postgres sequence for each kind, which is made at its first use. They are part of the truth: no rebuild drops them. */
@@ -33,7 +32,7 @@ export function createIds(db: Database): Ids {
 
   async function drawOfNew(sequence: string, count: number): Promise<readonly number[]> {
     await db.transaction(async (sql) => {
-      await sql.query(`select pg_advisory_xact_lock(${SEQUENCE_LOCK})`)
+      await sql.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.sequences})`)
       await sql.query(`create sequence if not exists ${sequence} as integer`)
     })
     return draw(sequence, count)

@@ -1,15 +1,13 @@
+import { ADVISORY_LOCKS } from './advisory-locks.ts'
 import type { Database } from './sql.ts'
 
 /** A step of the schema. Its name is never given to another; what it holds is not changed once it was released. */
 export type Migration = Readonly<{ name: string; statements: readonly string[] }>
 
-/** Of all processes that start on a database one migrates, the others wait. The number only has to differ from our other locks. */
-const MIGRATION_LOCK = 7_001
-
 /** Applies what was not yet applied, in order, each with its record in a transaction of its own. A failure leaves those before it. */
 export async function migrate(db: Database, migrations: readonly Migration[]): Promise<void> {
   const applied = await db.transaction(async (sql) => {
-    await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`)
+    await sql.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.migrations})`)
     await sql.query(
       'create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())',
     )
@@ -19,7 +17,7 @@ export async function migrate(db: Database, migrations: readonly Migration[]): P
   for (const { name, statements } of migrations) {
     if (applied.has(name)) continue
     await db.transaction(async (sql) => {
-      await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`)
+      await sql.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.migrations})`)
       const fresh = await sql.query('insert into migrations (name) values ($1) on conflict do nothing returning name', [
         name,
       ])

@@ -1,8 +1,6 @@
-import type { Database } from './sql.ts'
+import { ADVISORY_LOCKS } from './advisory-locks.ts'
 import { pause } from './pause.ts'
-
-/** Held on a session of its own for as long as a platform runs: the server frees it at the moment the process dies. */
-const PLATFORM_LOCK = 7_010
+import type { Database } from './sql.ts'
 
 /** How long a start waits for a platform that is just going down, in milliseconds. */
 const PATIENCE = 10_000
@@ -23,7 +21,9 @@ export async function claimDatabase(db: Database): Promise<{ lost: Promise<Error
   const session = await db.session({ name: 'platform' })
   const { signal } = new AbortController()
   for (const deadline = Date.now() + PATIENCE; ; await pause(200, signal)) {
-    const [row] = await session.query<{ taken: boolean }>(`select pg_try_advisory_lock(${PLATFORM_LOCK}) as taken`)
+    const [row] = await session.query<{ taken: boolean }>(
+      `select pg_try_advisory_lock(${ADVISORY_LOCKS.platform}) as taken`,
+    )
     if (row?.taken) return { lost: session.lost, release: () => session.close() }
     if (Date.now() < deadline) continue
     await session.close()
@@ -35,7 +35,7 @@ export async function claimDatabase(db: Database): Promise<{ lost: Promise<Error
 export async function isDatabaseClaimed(db: Database): Promise<boolean> {
   const [row] = await db.query<{ claimed: boolean }>(
     `select exists (
-       select 1 from pg_locks where locktype = 'advisory' and objid = ${PLATFORM_LOCK} and granted
+       select 1 from pg_locks where locktype = 'advisory' and objid = ${ADVISORY_LOCKS.platform} and granted
          and database = (select oid from pg_database where datname = current_database())
      ) as claimed`,
   )

@@ -5,14 +5,12 @@
  * later release removes them with `dropVersionsBefore`.
  */
 import { START } from '../../contracts/core.ts'
+import { ADVISORY_LOCKS } from '../../platform/advisory-locks.ts'
 import { type Database, type Sql, sqlState } from '../../platform/sql.ts'
 import type { Projection } from '../port.ts'
 import { namesAndVersions, Rival } from './checkpoints.ts'
 import { Member, tableNames } from './member.ts'
 import { CHANNEL } from './schema.ts'
-
-/** Two processes that start at once must not make the same tables. The number only has to differ from our other locks. */
-const GENERATIONS_LOCK = 7_004
 
 /** Makes a first generation of each projection that has none in this version. It is live: there is no other to read. */
 export async function createMissing(db: Database, projections: readonly Projection[]): Promise<void> {
@@ -156,7 +154,7 @@ async function dropGenerations(sql: Sql, condition: string, values: readonly unk
 /** One change of generations at a time in a database. */
 function changing<T>(db: Database, work: (sql: Sql) => Promise<T>): Promise<T> {
   return db.transaction(async (sql) => {
-    await sql.query(`select pg_advisory_xact_lock(${GENERATIONS_LOCK})`)
+    await sql.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.generations})`)
     return work(sql)
   })
 }
