@@ -7,6 +7,7 @@ import {
   type JsonObject,
   type JsonText,
 } from '../../../contracts/json.ts'
+import type { RequestBody } from './body.ts'
 import { CaseLog } from './case-log.ts'
 import { CaseFault } from './fault.ts'
 import { hasCode, type Flow } from './flow.ts'
@@ -325,7 +326,13 @@ async function seen(
       method: request.method,
       url: request.url.href,
       headers: request.headers.entries(),
-      body: request.body.bytes === null ? null : Buffer.from(request.body.bytes).toString(),
+      body: preparedBody(request.body),
     },
   }
+}
+
+/** What requests' `PreparedRequest.body` is: it encodes JSON and files itself, and leaves texts and forms to what sends them. */
+function preparedBody({ kind, bytes }: RequestBody): ScriptResponse['request']['body'] {
+  if (bytes === null) return null
+  return kind === 'text' || kind === 'form' ? Buffer.from(bytes).toString() : bytes
 }

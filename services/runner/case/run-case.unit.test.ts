@@ -324,6 +324,20 @@ describe('scripts', () => {
     })
   })
 
+  test.each<[string, unknown]>([
+    ['{"json":{"a":"中"}}', Buffer.from('{"a": "\\u4e2d"}')],
+    ['{"json":""}', Buffer.from('""')],
+    ['{"files":{"f":"x"}}', expect.any(Uint8Array)],
+    ['{"data":{"a":"中"}}', 'a=%E4%B8%AD'],
+    ['{"data":"{\\"a\\": \\"中\\"}"}', '{"a": "中"}'],
+    ['{}', null],
+  ])('the body that %s sent is to teardown what it is to requests', async (request, body) => {
+    const scripts = scriptsThat()
+    await run(flowWith(scripts, targetThat()), { ...scripted, request: json(request) })
+    const sent = scripts.teardownCall?.response.request.body
+    expect(sent instanceof Uint8Array ? Buffer.from(sent) : sent).toEqual(body)
+  })
+
   test('what they save and delete is told, the later word counting', async () => {
     const scripts = scriptsThat(
       { changes: { env: { set: { a: json('1') }, deleted: [] }, ENV: { set: { g: json('"x"') }, deleted: ['old'] } } },

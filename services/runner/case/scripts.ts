@@ -80,7 +80,7 @@ export type ScriptResponse = Readonly<{
     method: string
     url: string
     headers: readonly (readonly [string, string])[]
-    /** As text; null without a body. */
-    body: string | null
+    /** As requests has it: a text where the case sent a text or a form, the bytes of JSON and of files, null without a body. */
+    body: string | Uint8Array | null
   }>
 }>

@@ -33,6 +33,7 @@ const hop: ResponseData = {
   url: 'http://h/0',
   headers: [['Location', '/a']],
   body: Buffer.from('moved'),
+  request: { ...answer.request, body: null },
 }
 
 const reads = async (script: string, response: ResponseData): Promise<void> =>
@@ -51,7 +52,7 @@ assert response.cookies['sid'] == 's1' and response.cookies.get('x') is None and
 assert [c.domain for c in response.cookies] == ['h'] and response.cookies.get_dict() == {'sid': 's1'} and 'sid' in response.cookies
 assert response.links == {'next': {'url': 'http://h/2', 'rel': 'next'}, 'last': {'url': 'http://h/9', 'rel': 'last'}}
 assert response.request.method == 'POST' and response.request.body == '{"q": 1}' and response.request.headers['accept'] == '*/*'
-assert response.request.path_url == '/a?b=1'
+assert response.request.path_url == '/a?b=1' and response.history[0].request.body is None
 assert [h.status_code for h in response.history] == [302] and response.history[0].is_redirect and response.history[0].text == 'moved'
 assert not response.is_redirect and isinstance(response.content, bytes) and b''.join(response.iter_content(7)) == response.content
 try:
@@ -62,6 +63,18 @@ else:
   raise RuntimeError('it did not raise')`,
     { ...answer, history: [hop] },
   ))
+
+test('the body that was sent is bytes where requests has bytes, in redirects too', async () => {
+  const sent = (body: ResponseData['request']['body']) => ({ ...answer, request: { ...answer.request, body } })
+  const bytes = Buffer.from([0x7b, 0xff, 0x00, 0x7d])
+  await reads(`assert response.request.body == b'{\\xff\\x00}' and type(response.history[0].request.body) is bytes`, {
+    ...sent(bytes),
+    history: [sent(bytes)],
+  })
+  await reads(`assert response.request.body == b''`, sent(new Uint8Array()))
+  await reads(`assert response.request.body == 'a=中'`, sent('a=中'))
+  await reads(`assert response.request.body is None`, sent(null))
+})
 
 test('text without a charset is UTF-8 when it can be, else what requests says', async () => {
   const text = { ...answer, headers: [['Content-Type', 'text/plain']], encoding: 'ISO-8859-1' } as const

@@ -26,7 +26,13 @@ export interface ResponseData {
   cookies: readonly { name: string; value: string; domain: string; path: string }[]
   /** The redirects before this answer, first to last; their own history is empty. */
   history: readonly ResponseData[]
-  request: { method: string; url: string; headers: readonly (readonly [string, string])[]; body: string | null }
+  request: {
+    method: string
+    url: string
+    headers: readonly (readonly [string, string])[]
+    /** A text is a `str` there, bytes are `bytes`. */
+    body: string | Uint8Array | null
+  }
 }
 
 /** `data`, `env` and `ENV` are JSON texts of objects. `response` is for teardown. */
@@ -233,10 +239,22 @@ function parsedJson(text: string): unknown {
 
 /** The answer without its body, which travels as bytes behind the command; those of redirects are short. */
 function wireResponse(response: ResponseData): object {
-  const { status, reason, url, headers, encoding, elapsedMs, cookies, request } = response
+  const { status, reason, url, headers, encoding, elapsedMs, cookies } = response
+  const { body } = response.request
+  const sent = body instanceof Uint8Array ? { bodyBase64: Buffer.from(body).toString('base64') } : { body }
   const history = response.history.map((hop) => ({
     ...wireResponse(hop),
     bodyBase64: Buffer.from(hop.body).toString('base64'),
   }))
-  return { status, reason, url, headers, encoding, elapsedMs, cookies, request, history }
+  return {
+    status,
+    reason,
+    url,
+    headers,
+    encoding,
+    elapsedMs,
+    cookies,
+    request: { ...response.request, body: null, ...sent },
+    history,
+  }
 }

@@ -119,10 +119,11 @@ class Cookies(MutableMapping):
 
 
 class SentRequest:
-    """The request that was really sent."""
+    """The request that was really sent. `body` is str for a text or a form, bytes for JSON and files, None without one."""
 
-    def __init__(self, method, url, headers, body):
-        self.method, self.url, self.body = method, url, body
+    def __init__(self, method, url, headers, body, bodyBase64=None):
+        self.method, self.url = method, url
+        self.body = body if bodyBase64 is None else b64decode(bodyBase64)
         self.headers = CaseInsensitiveDict(headers)
 
     @property
