@@ -64,8 +64,9 @@ else:
     { ...answer, history: [hop] },
   ))
 
+const sent = (body: ResponseData['request']['body']) => ({ ...answer, request: { ...answer.request, body } })
+
 test('the body that was sent is bytes where requests has bytes, in redirects too', async () => {
-  const sent = (body: ResponseData['request']['body']) => ({ ...answer, request: { ...answer.request, body } })
   const bytes = Buffer.from([0x7b, 0xff, 0x00, 0x7d])
   await reads(`assert response.request.body == b'{\\xff\\x00}' and type(response.history[0].request.body) is bytes`, {
     ...sent(bytes),
