@@ -141,6 +141,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     const http = await serveHttp({ handler: app.callback(), host: config.host, port: config.port })
     stops.push(() => http.stop(GRACE))
 
+    sandboxes.prepare()
     void sandboxes.walls.then(({ missing }) => {
       if (missing.length > 0) log.warn({ missing }, 'this host does not give every wall around scripts')
     })

@@ -18,7 +18,7 @@ export function verdict({ name, state, method, url, status_cede, run_time, asser
   console.log(`  ${styleText(COLOURS[state], state)}  ${name}`)
   console.log(`        ${styleText('dim', `${sent}, ${run_time}`)}`)
   for (const { method: comparison, expected, actual } of assertions.filter(({ passed }) => !passed)) {
-    console.log(`        ${comparison}: expected ${expected}, actual ${actual}`)
+    console.log(`        ${comparison}: expected ${JSON.stringify(expected)}, actual ${JSON.stringify(actual)}`)
   }
   if (state !== '错误') return
   for (const [, text] of log_data.filter(([level]) => level === 'ERROR' || level === 'EXCEPT')) {

@@ -1,11 +1,15 @@
+import { type JsonText, parseJson, RawJson } from '../../contracts/json.ts'
 import type { CaseResult, Counts } from '../../contracts/run.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { findRun, type ResultRow, resultsOf, type RunRow } from '../../projections/runs.ts'
 import { countVerdicts, stateOf } from '../commands/run.ts'
 
+/** A result as answers show it: what assertions compared are values, not their texts. */
+export type ShownResult = Omit<CaseResult, 'assertions'> & Readonly<{ assertions: readonly object[] }>
+
 /** What one flow of a run came to (seed 000 六.2.2 `results`). */
-export type FlowReport = Counts & Readonly<{ cases: readonly CaseResult[]; state: string; name: string }>
+export type FlowReport = Counts & Readonly<{ cases: readonly ShownResult[]; state: string; name: string }>
 export type RunReport = Readonly<{ run: RunRow; results: readonly FlowReport[] }>
 
 /** The report of a run, with what there is of one that has not ended; undefined when there is no such run. */
@@ -17,9 +21,28 @@ export async function reportOf(
   if (!run) return undefined
   const rows = (await blobs.unspill(await resultsOf(models, id))) as readonly ResultRow[]
   const results = run.flows.map((name, flow): FlowReport => {
-    const cases = rows.filter((row) => row.flow === flow).map(({ result }) => result)
+    const cases = rows.filter((row) => row.flow === flow).map(({ result }) => shown(result))
     const counts = countVerdicts(cases.map(({ state }) => state))
     return { ...counts, cases, state: stateOf(counts), name }
   })
   return { run, results }
+}
+
+function shown(result: CaseResult): ShownResult {
+  const assertions = result.assertions.map(({ expected, actual, ...rest }) => ({
+    ...rest,
+    expected: value(expected as string),
+    actual: value(actual as string),
+  }))
+  return { ...result, assertions }
+}
+
+/** The value that a JSON text stands for; Python's NaN and infinities are no JSON, and stand as their text. */
+function value(text: string): RawJson | string {
+  try {
+    parseJson(text)
+    return new RawJson(text as JsonText)
+  } catch {
+    return text
+  }
 }

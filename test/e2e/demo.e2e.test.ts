@@ -69,7 +69,7 @@ describe('npm run demo', () => {
 
 describe('what counts as a demo that went wrong', () => {
   const asMeant = CASES.map(({ meant, content: { title } }): Outcome => {
-    const assertion = { method: '相等', expected: '8', actual: '10', passed: meant === '成功' }
+    const assertion = { method: '相等', expected: 8, actual: 10, passed: meant === '成功' }
     return { name: title, state: meant, run_time: '0.1s', log_data: [], assertions: [assertion], record: 1 }
   })
   const withLast = (change: Partial<Outcome>): Outcome[] =>
@@ -84,7 +84,7 @@ describe('what counts as a demo that went wrong', () => {
     ['a defect that is not found', withLast({ state: '成功' })],
     [
       'a case that fails at another assertion',
-      withLast({ assertions: [{ method: '相等', expected: '200', actual: '404', passed: false }] }),
+      withLast({ assertions: [{ method: '相等', expected: 200, actual: 404, passed: false }] }),
     ],
     ['a case that fails without an assertion', withLast({ assertions: [] })],
     ['cases that were not run', asMeant.slice(0, 2)],

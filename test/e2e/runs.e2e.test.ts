@@ -58,7 +58,7 @@ describe('a verdict', () => {
 
   test('names the failing assertion with what was expected and what came', async () => {
     const { body } = await run({ teardown_script: "test.assertion('相等', 404, response.status_code)" })
-    expect(body.assertions).toEqual([{ method: '相等', expected: '404', actual: '200', passed: false }])
+    expect(body.assertions).toEqual([{ method: '相等', expected: 404, actual: 200, passed: false }])
     expect(linesOf(body, 'WARNING')).toContain('断言失败')
   }, 60_000)
 

@@ -28,6 +28,8 @@ export interface SandboxPool {
   open(options?: { signal?: AbortSignal }): Promise<Sandbox>
   /** Starts what is missing in the background. */
   warm(): void
+  /** Makes the snapshot that interpreters start from where there is none yet, in the background: the first run need not wait for it. */
+  prepare(): void
   /** Ends every interpreter, those in use too. */
   stop(): Promise<void>
   /** Which walls this host gives; found by trying, on the first read. */
@@ -79,6 +81,18 @@ class Pool implements SandboxPool {
         if (!this.#stopped) this.#options.log.warn({ err: problem }, 'a script sandbox did not start')
       })
     }
+  }
+
+  prepare(): void {
+    this.#found()
+      .then(({ snapshot }) => snapshot.open())
+      .then(
+        (file) => file.close(),
+        (problem: unknown) => {
+          if (!this.#stopped)
+            this.#options.log.warn({ err: problem }, 'the snapshot of the script sandbox was not made')
+        },
+      )
   }
 
   async stop(): Promise<void> {
