@@ -129,15 +129,20 @@ async function startServer(host: Host, args: readonly string[], log: Log): Promi
     const logFile = await openLog(host.dataDir)
     const before = (await logFile.stat()).size
     const child = startProgram(host, host.binaries.postgres, args, ['ignore', logFile.fd, logFile.fd])
-    await logFile.close()
+    // Listened to before anything is awaited: one that fails at once would have ended unheard.
     const ended = endOf(child)
+    await logFile.close()
     const pid = await untilReady(child, clusterOf(host.dataDir), log)
     if (pid !== undefined) return { pid, child, ended }
     const end = await ended
     const words = await wordsOf(host.dataDir, before)
-    // Children of a killed server end by themselves soon, and only then may another use its files.
-    if (/still in use|already exists/.test(words) && performance.now() < deadline) await pause(50)
-    else throw new Error(`the database server did not start (${end}): ${words}`)
+    if (!/still in use|already exists/.test(words) || performance.now() > deadline) {
+      throw new Error(`the database server did not start (${end}): ${words}`)
+    }
+    // Children of a killed server are still writing, or a server that a killed platform had just started was not to be
+    // seen before and is now.
+    await pause(20)
+    await endLeftover(clusterOf(host.dataDir), log)
   }
 }
 

@@ -48,24 +48,21 @@ export function isServerOf(pid: number, cluster: string): boolean {
  */
 export async function endLeftover(cluster: string, log: Log): Promise<void> {
   const left = readPostmaster(cluster)
-  if (left === undefined) {
-    // Without a pid (the disk was full, the power failed) it says nothing, and the server would refuse to start over it.
-    await rm(join(cluster, 'postmaster.pid'), { force: true })
-    return
-  }
-  if (isServerOf(left.pid, cluster)) {
+  if (left !== undefined && isServerOf(left.pid, cluster)) {
     log.warn({ pid: left.pid }, 'the database server of an earlier start still runs and is ended')
     await endServer(stranger(left.pid))
-  } else {
-    await disown(cluster, left.pid)
   }
   await endChildren(cluster, log)
+  // Without a pid (the disk was full, the power failed) it says nothing, and the server would refuse to start over it.
+  if (left === undefined) await rm(join(cluster, 'postmaster.pid'), { force: true })
+  else await disown(cluster, left.pid)
 }
 
 /**
- * Ends the children of a killed server. Most notice by themselves, but one in the middle of a long statement does not
- * look, and no new server starts while it may still write. They are known by their folder: a server's processes work in
- * its cluster's. Where the system does not tell it, the start waits for them a while.
+ * Ends the children of a killed server, and a server without a pid file. Most children notice their server's death by
+ * themselves, but one in the middle of a long statement does not look, and no new server starts while it may still
+ * write. They are known by their folder: a server's processes work in its cluster's. Where the system does not tell it,
+ * the start waits for them a while.
  */
 async function endChildren(cluster: string, log: Log): Promise<void> {
   const children = runningPids().filter(
@@ -114,7 +111,7 @@ function stranger(pid: number): Ending {
  * the dead one that still write. A pid that is the new server's parent's, ours, is not taken for a rival's.
  */
 async function disown(cluster: string, pid: number): Promise<void> {
-  if (!isTaken(pid)) return
+  if (!isTaken(pid) || readPostmaster(cluster)?.pid !== pid) return
   const text = Buffer.from([String(process.pid), ...lines(cluster).slice(1)].join('\n'))
   const file = await open(join(cluster, 'postmaster.pid'), 'r+').catch(() => undefined)
   if (file === undefined) return

@@ -88,7 +88,7 @@ function isOf(stage: string, name: string): boolean {
 
 describe('a platform killed by SIGKILL', () => {
   // In the first directory root's server is another user, in the second it has a user namespace of its own.
-  testWithSetpriv.each([0o711, 0o700])('takes its server with it, and loses nothing (mode %d)', async (mode) => {
+  testWithSetpriv.each(['711', '700'])('takes its server with it, and loses nothing (mode %s)', async (mode) => {
     const dataDir = join(dir, `guarded-${mode}`)
     await mkdir(dataDir, { mode })
     const first = platform(dataDir)
@@ -115,6 +115,18 @@ describe('a platform killed by SIGKILL', () => {
     expect(await readFile(join(dataDir, 'postgres.log'), 'utf8')).not.toMatch(/immediate shutdown|not properly shut/)
   })
 
+  test('leaves a server behind that is found though its pid file is gone', async () => {
+    const dataDir = join(dir, 'hidden')
+    const first = platform(dataDir, await withoutSetpriv())
+    const { connection, pid } = await started(first)
+    await query(urlOf(connection), 'create table kept as select 7 as number')
+    await first.end('SIGKILL')
+    await rm(join(dataDir, 'postgres', 'postmaster.pid'))
+
+    expect(await answersAfterStart(dataDir, 'select number from kept')).toEqual([{ number: 7 }])
+    expect(isRunning(pid)).toBe(false)
+  })
+
   // What a first start makes, in this order.
   const stages = ['platform.lock', 'postgres-password', 'postgres.new-', 'postgres', 'postgres-socket', 'postgres.log']
   const kills = stages.flatMap((stage) => [0, Math.round(Math.random() * 150)].map((later) => ({ stage, later })))
@@ -123,7 +135,12 @@ describe('a platform killed by SIGKILL', () => {
     const dataDir = join(dir, `killed-${kill.stage}-${kill.later}`)
     await mkdir(dataDir)
     const first = platform(dataDir)
-    while (!(await readdir(dataDir)).some((name) => isOf(kill.stage, name))) await setImmediate()
+    let early: string | undefined
+    void first.line().then((line) => (early = line))
+    while (!(await readdir(dataDir)).some((name) => isOf(kill.stage, name))) {
+      expect(early).toBeUndefined()
+      await setImmediate()
+    }
     await pause(kill.later)
     await first.end('SIGKILL')
 

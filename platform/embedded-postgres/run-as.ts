@@ -27,8 +27,11 @@ export interface RunAs {
 /**
  * The parent's death, even by SIGKILL, is a fast shutdown of the server. It stands last in the prefix, since a change of
  * user or namespace would forget it. Without it (no util-linux) the server is left behind, and ended by the next start.
+ * A parent that died before the request was made would never be told of: so the shell looks whether it is still there.
  */
-const diesWithParent = ['setpriv', '--pdeathsig', 'INT', '--']
+const whileParentLives = 'test "$PPID" = "$0" || exit 1; exec "$@"'
+const askForSignal = ['setpriv', '--pdeathsig', 'INT', '--']
+const diesWithParent = [...askForSignal, '/bin/sh', '-c', whileParentLives, String(process.pid)]
 
 /** `nobody`, by the number that nearly every system gives it. */
 const overflowId = 65_534
