@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import type { Position } from './contracts/core.ts'
 import { systemClock } from './contracts/time.ts'
@@ -138,7 +139,9 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
       corsOrigins: config.corsOrigins,
       trustedProxies: config.trustedProxies,
     })
-    const http = await serveHttp({ handler: app.callback(), host: config.host, port: config.port })
+    const answer = app.callback()
+    const handler: RequestListener = (request, response) => void answer(request, response)
+    const http = await serveHttp({ handler, host: config.host, port: config.port })
     stops.push(() => http.stop(GRACE))
 
     sandboxes.prepare()

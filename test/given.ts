@@ -3,21 +3,18 @@
  * these rows, and the same rows when the events come twice.
  */
 import { expect } from '@jest/globals'
-import { type Decider, type Event, type Recorded, Rejected, START } from '../contracts/core.ts'
+import { type Decider, type Event, type Recorded, type Rejected, START } from '../contracts/core.ts'
 
 /** `given(decider, …events).when(command).then(…events)`, or `.refused(code, field)`. */
 export function given<S, C, E extends Event>(decider: Decider<S, C, E>, ...events: E[]) {
-  const state = recorded(events).reduce<S>(
-    (folded, event) => decider.evolve(folded, event as Recorded<E>),
-    decider.initial,
-  )
+  const state = recorded(events).reduce<S>((folded, event) => decider.evolve(folded, event), decider.initial)
   return {
     /** What the events fold to. */
     state,
     when(command: C) {
       const decide = (): readonly E[] => decider.decide(command, state)
       return {
-        then: (...wanted: E[]) => expect(decide()).toEqual(wanted),
+        gives: (...wanted: E[]) => expect(decide()).toEqual(wanted),
         refused(code: Rejected['code'], field?: string) {
           expect(thrownBy(decide)).toMatchObject({ name: 'Rejected', code, field })
         },

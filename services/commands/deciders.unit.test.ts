@@ -17,17 +17,17 @@ describe('a project', () => {
   const deleted = { type: 'ProjectDeleted', data: {} } as const
 
   test('is created once', () => {
-    given(project).when({ type: 'CreateProject', data: created.data }).then(created)
+    given(project).when({ type: 'CreateProject', data: created.data }).gives(created)
     given(project, created).when({ type: 'CreateProject', data: created.data }).refused('conflict')
   })
   test('says only what has changed', () => {
     const when = (changes: object) => given(project, created).when({ type: 'ChangeProject', changes })
-    when({ name: 'aa', leader: 'torin' }).then({ type: 'ProjectChanged', data: { name: 'aa' } })
-    when({ name: '小小电商' }).then()
-    when({}).then()
+    when({ name: 'aa', leader: 'torin' }).gives({ type: 'ProjectChanged', data: { name: 'aa' } })
+    when({ name: '小小电商' }).gives()
+    when({}).gives()
   })
   test('is deleted once, and nothing comes after', () => {
-    given(project, created).when({ type: 'DeleteProject' }).then(deleted)
+    given(project, created).when({ type: 'DeleteProject' }).gives(deleted)
     given(project, created, deleted).when({ type: 'DeleteProject' }).refused('not_found')
     given(project, created, deleted)
       .when({ type: 'ChangeProject', changes: { name: 'x' } })
@@ -45,12 +45,12 @@ describe('an interface', () => {
 
   test('changes within its project alone', () => {
     const when = (more: object) => given(httpInterface, created).when({ type: 'ChangeInterface', changes: {}, ...more })
-    when({ project: 7, changes: { url: '/u/' } }).then({ type: 'InterfaceChanged', data: { url: '/u/' } })
+    when({ project: 7, changes: { url: '/u/' } }).gives({ type: 'InterfaceChanged', data: { url: '/u/' } })
     when({ project: 8 }).refused('invalid', 'project')
-    when({ project: 7, changes: { url: '/users/login/' } }).then()
+    when({ project: 7, changes: { url: '/users/login/' } }).gives()
   })
   test('is deleted once', () => {
-    given(httpInterface, created).when({ type: 'DeleteInterface' }).then({ type: 'InterfaceDeleted', data: {} })
+    given(httpInterface, created).when({ type: 'DeleteInterface' }).gives({ type: 'InterfaceDeleted', data: {} })
     given(httpInterface, created, { type: 'InterfaceDeleted', data: {} })
       .when({ type: 'DeleteInterface' })
       .refused('not_found')
@@ -67,16 +67,16 @@ describe('a case', () => {
   test('keeps what is the same letter for letter, and takes what is written another way for a change', () => {
     const when = (request: string) =>
       given(testCase, created).when({ type: 'ChangeCase', changes: { request: json(request) } })
-    when('{ "json": 1.0 }').then()
-    when('{"json": 1.0}').then({ type: 'CaseChanged', data: { request: json('{"json": 1.0}') } })
+    when('{ "json": 1.0 }').gives()
+    when('{"json": 1.0}').gives({ type: 'CaseChanged', data: { request: json('{"json": 1.0}') } })
   })
   test('may hold a long script by reference', () => {
     const setup_script = { $blob: 'a'.repeat(64), bytes: 20_000 }
     const changed = { type: 'CaseChanged', data: { setup_script } } as const
-    given(testCase, created).when({ type: 'ChangeCase', changes: { setup_script } }).then(changed)
+    given(testCase, created).when({ type: 'ChangeCase', changes: { setup_script } }).gives(changed)
     given(testCase, created, changed)
       .when({ type: 'ChangeCase', changes: { setup_script: { ...setup_script } } })
-      .then()
+      .gives()
   })
 })
 
@@ -99,15 +99,15 @@ describe('an environment', () => {
   test('lays what debug runs save over what was written', () => {
     given(environment, created)
       .when({ type: 'SaveDebugVariables', ...saved.data })
-      .then(saved)
-    given(environment, created).when({ type: 'SaveDebugVariables', set: {}, deleted: [] }).then()
+      .gives(saved)
+    given(environment, created).when({ type: 'SaveDebugVariables', set: {}, deleted: [] }).gives()
     expect(given(environment, created, saved).state).toMatchObject({ debug_overlay: { b: '2', a: null } })
   })
   test('forgets it when the variables are written whole, were it with the same text', () => {
     const changes = { debug_global_variable: json('{"a":1}') }
     const changed = { type: 'EnvironmentChanged', data: changes } as const
-    given(environment, created).when({ type: 'ChangeEnvironment', changes }).then()
-    given(environment, created, saved).when({ type: 'ChangeEnvironment', changes }).then(changed)
+    given(environment, created).when({ type: 'ChangeEnvironment', changes }).gives()
+    given(environment, created, saved).when({ type: 'ChangeEnvironment', changes }).gives(changed)
     expect(given(environment, created, saved, changed).state).toMatchObject({ debug_overlay: {} })
   })
   test('stays in its project', () => {
@@ -133,7 +133,7 @@ describe('a user and the team', () => {
     }
     given(team, admin, second)
       .when({ type: 'ChangeMember', id: 1, changes: { active: false } })
-      .then({
+      .gives({
         type: 'MemberChanged',
         data: { id: 1, active: false },
       })
@@ -143,7 +143,7 @@ describe('a user and the team', () => {
       .refused('conflict')
     given(team, admin)
       .when({ type: 'ChangeMember', id: 1, changes: { role: 'admin', active: true } })
-      .then()
+      .gives()
   })
   test('a member is added once, and one that is not there is not changed', () => {
     given(team, admin).when({ type: 'AddMember', data: admin.data }).refused('conflict', 'username')
@@ -160,7 +160,7 @@ describe('a user and the team', () => {
     })
     const created = { type: 'UserCreated', data: { id: 1, username: 'a', password_hash: 'x' } } as const
     const changed = { type: 'PasswordChanged', data: { password_hash: 'y' } } as const
-    given(user, created).when({ type: 'ChangePassword', password_hash: 'y' }).then(changed)
+    given(user, created).when({ type: 'ChangePassword', password_hash: 'y' }).gives(changed)
     given(user, created).when({ type: 'CreateUser', data: created.data }).refused('conflict', 'username')
     given(user).when({ type: 'ChangePassword', password_hash: 'y' }).refused('not_found')
     expect(given(user, created, changed).state).toMatchObject({ password_hash: 'y', password_revision: 1 })
@@ -198,8 +198,8 @@ describe('a run', () => {
   const claim = { type: 'ClaimRun', worker: 'w' } as const
 
   test('is claimed by attempts that count up', () => {
-    given(run, requested).when(claim).then(claimed(1))
-    given(run, requested, claimed(1)).when(claim).then(claimed(2))
+    given(run, requested).when(claim).gives(claimed(1))
+    given(run, requested, claimed(1)).when(claim).gives(claimed(2))
     given(run).when(claim).refused('not_found')
   })
   test('takes results of its last attempt alone', () => {
@@ -207,13 +207,13 @@ describe('a run', () => {
     const when = (attempt: number) =>
       given(run, requested, claimed(1), claimed(2)).when({ type: 'RecordResults', attempt, results })
     when(1).refused('conflict')
-    when(2).then(finished(2, 0, '成功'))
+    when(2).gives(finished(2, 0, '成功'))
   })
   test('ends with the counts of all its cases, those of earlier attempts too', () => {
     const results = [{ flow: 0, index: 1, result: result('错误') }]
     given(run, requested, claimed(1), finished(1, 0, '失败'), claimed(2))
       .when({ type: 'RecordResults', attempt: 2, results, end: {} })
-      .then(finished(2, 1, '错误'), {
+      .gives(finished(2, 1, '错误'), {
         type: 'RunFinished',
         data: { attempt: 2, all: 2, success: 0, fail: 1, error: 1, state: 'error' },
       })
