@@ -169,6 +169,7 @@ describe('a server that dies', () => {
     process.kill(server.pid, 'SIGKILL')
     expect(await server.exited).toEqual({ expected: false, reason: 'signal SIGKILL' })
     await server.stop()
+    expect(await answersAfterStart(dataDir, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
   test('is started again at once, though a child of it may work still', async () => {
