@@ -1,0 +1,93 @@
+/** Events of projects and what hangs on them, for specifications: each names its stream, and says what matters to the reader. */
+import { type CaseFields, caseStream } from '../contracts/case.ts'
+import type { StreamId } from '../contracts/core.ts'
+import { type EnvironmentFields, environmentStream } from '../contracts/environment.ts'
+import type { DomainEvent } from '../contracts/events.ts'
+import { type InterfaceFields, interfaceStream } from '../contracts/interface.ts'
+import type { JsonText } from '../contracts/json.ts'
+import { type ProjectFields, projectStream } from '../contracts/project.ts'
+
+export type GivenEvent = DomainEvent & Readonly<{ stream: StreamId }>
+
+/** JSON as users sent it. */
+export const json = (text: string): JsonText => text as JsonText
+
+export const projectCreated = (id: number, fields: Partial<ProjectFields> = {}): GivenEvent => ({
+  stream: projectStream(id),
+  type: 'ProjectCreated',
+  data: { id, name: `project ${id}`, leader: 'torin', ...fields },
+})
+export const projectChanged = (id: number, data: Partial<ProjectFields>): GivenEvent => ({
+  stream: projectStream(id),
+  type: 'ProjectChanged',
+  data,
+})
+export const projectDeleted = (id: number): GivenEvent => ({
+  stream: projectStream(id),
+  type: 'ProjectDeleted',
+  data: {},
+})
+
+export const PLAIN_ENVIRONMENT: Omit<EnvironmentFields, 'name'> = {
+  host: 'http://h',
+  headers: json('{}'),
+  global_variable: json('{}'),
+  debug_global_variable: json('{"a":1}'),
+  db: json('[]'),
+  global_func: '',
+  secrets: [],
+}
+export const environmentCreated = (
+  id: number,
+  project: number,
+  fields: Partial<EnvironmentFields> = {},
+): GivenEvent => ({
+  stream: environmentStream(id),
+  type: 'EnvironmentCreated',
+  data: { id, project, name: `environment ${id}`, ...PLAIN_ENVIRONMENT, ...fields },
+})
+export const environmentChanged = (id: number, data: Partial<EnvironmentFields>): GivenEvent => ({
+  stream: environmentStream(id),
+  type: 'EnvironmentChanged',
+  data,
+})
+export const environmentDeleted = (id: number): GivenEvent => ({
+  stream: environmentStream(id),
+  type: 'EnvironmentDeleted',
+  data: {},
+})
+
+export const interfaceCreated = (id: number, project: number, fields: Partial<InterfaceFields> = {}): GivenEvent => ({
+  stream: interfaceStream(id),
+  type: 'InterfaceCreated',
+  data: { id, project, name: '登录', url: '/users/login/', method: 'post', type: '1', ...fields },
+})
+export const interfaceChanged = (id: number, data: Partial<InterfaceFields>): GivenEvent => ({
+  stream: interfaceStream(id),
+  type: 'InterfaceChanged',
+  data,
+})
+export const interfaceDeleted = (id: number): GivenEvent => ({
+  stream: interfaceStream(id),
+  type: 'InterfaceDeleted',
+  data: {},
+})
+
+export const PLAIN_CASE: Omit<CaseFields, 'title'> = {
+  headers: json('{}'),
+  request: json('{"json":{"b":1.0,"a":12345678901234567890}}'),
+  file: json('[]'),
+  setup_script: '',
+  teardown_script: '',
+}
+export const caseCreated = (id: number, owner: number, fields: Partial<CaseFields> = {}): GivenEvent => ({
+  stream: caseStream(id),
+  type: 'CaseCreated',
+  data: { id, interface: owner, title: `case ${id}`, ...PLAIN_CASE, ...fields },
+})
+export const caseChanged = (id: number, data: Partial<CaseFields & { interface: number }>): GivenEvent => ({
+  stream: caseStream(id),
+  type: 'CaseChanged',
+  data,
+})
+export const caseDeleted = (id: number): GivenEvent => ({ stream: caseStream(id), type: 'CaseDeleted', data: {} })
