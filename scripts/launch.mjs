@@ -4,7 +4,7 @@
  * npm puts the Node that comes along (an optional dependency) first on the path. Where it does not, an older Node hands over to it.
  */
 import { spawn } from 'node:child_process'
-import { createRequire, enableCompileCache } from 'node:module'
+import module from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
@@ -12,7 +12,7 @@ const NEEDED = 24
 
 const [file = '', ...args] = process.argv.slice(2)
 if (Number.parseInt(process.versions.node) >= NEEDED) {
-  enableCompileCache?.()
+  module.enableCompileCache?.()
   const { main } = await import(pathToFileURL(resolve(file)).href)
   await main(args)
 } else {
@@ -30,7 +30,7 @@ if (Number.parseInt(process.versions.node) >= NEEDED) {
 
 function bundledNode() {
   try {
-    return createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/bin/node`)
+    return module.createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/bin/node`)
   } catch {
     return undefined
   }
