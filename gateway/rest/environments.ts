@@ -81,7 +81,7 @@ export function environmentRoutes(modules: Modules): readonly Route[] {
 
   /** In full length: what was long comes back from the blobs. */
   async function whole(environment: Environment): Promise<WholeEnvironment> {
-    return (await blobs.unspill(environment)) as WholeEnvironment
+    return blobs.unspill(environment)
   }
 
   async function shown(environment: Environment, user: User): Promise<object> {
