@@ -7,6 +7,7 @@ import { aggregates } from '../../services/commands/aggregates.ts'
 import type { CaseCommand, CaseState } from '../../services/commands/case.ts'
 import { referred } from '../../services/commands/visible.ts'
 import type { KeptJson } from './body.ts'
+import { interfaceAnswer } from './interfaces.ts'
 import type { Modules } from './modules.ts'
 import { resourceRoutes } from './resource.ts'
 import type { Route } from './route.ts'
@@ -55,17 +56,7 @@ const shape = {
   teardown_script: z.string(),
 }
 const answer = z.object({ ...shape, interface: z.int() })
-const detail = z.object({
-  ...shape,
-  interface: z.object({
-    id: z.int(),
-    name: z.string(),
-    url: z.string(),
-    method: z.string(),
-    type: z.string(),
-    project: z.int(),
-  }),
-})
+const detail = z.object({ ...shape, interface: interfaceAnswer })
 
 const SETUP =
   '# 前置脚本(python):\n# global_tools:全局工具函数\n# data:用例数据 \n# env: 局部环境\n# ENV: 全局环境\n# db: 数据库操作对象\n'

@@ -17,7 +17,8 @@ const fields = z.object({
   project: id('所属项目id'),
 })
 
-const answer = z.object({
+/** An interface as writes answer it, and as a case's detail holds it. */
+export const interfaceAnswer = z.object({
   id: z.int(),
   name: z.string(),
   url: z.string(),
@@ -25,7 +26,7 @@ const answer = z.object({
   type: z.string(),
   project: z.int(),
 })
-const withCases = answer.extend({ cases: z.array(z.object({ id: z.int(), title: z.string() })) })
+const withCases = interfaceAnswer.extend({ cases: z.array(z.object({ id: z.int(), title: z.string() })) })
 
 const PRINTED = { id: 1, name: '登录', url: '/users/login/', method: 'post', type: '1', project: 1 }
 const PRINTED_CASES = { ...PRINTED, cases: [{ id: 1, title: '用例名称' }] }
@@ -47,7 +48,7 @@ export function interfaceRoutes(modules: Modules): readonly Route[] {
       },
       examples: { request: PRINTED_REQUEST, written: PRINTED, detail: PRINTED_CASES, list: [PRINTED_CASES] },
       fields,
-      answers: { written: answer, detail: withCases, item: withCases },
+      answers: { written: interfaceAnswer, detail: withCases, item: withCases },
       filters: { project: id('所属项目id').optional() },
 
       async list(filters, window) {
