@@ -60,7 +60,17 @@ export type RunEvent =
       }
     >
   | Event<'RunClaimed', { attempt: number; worker: string }>
-  | Event<'CaseFinished', { attempt: number; flow: number; index: number; result: CaseResult }>
+  | Event<
+      'CaseFinished',
+      {
+        attempt: number
+        flow: number
+        index: number
+        state: Verdict
+        /** The result, or where many lines make it too long for an event its JSON text, by reference. */
+        result: CaseResult | LongText
+      }
+    >
   | Event<'RunFinished', Counts & { attempt: number; state: RunState; reason?: string }>
 
 export type RunEventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>

@@ -53,7 +53,7 @@ const result = (name: string, state: Verdict = '成功'): CaseResult => ({
   started_at: '2026-11-21T18:00:00.000000+08:00',
 })
 const caseFinished = (id: number, flow: number, index: number, name: string): GivenEvent =>
-  ofRun(id, { type: 'CaseFinished', data: { attempt: 1, flow, index, result: result(name) } })
+  ofRun(id, { type: 'CaseFinished', data: { attempt: 1, flow, index, state: '成功', result: result(name) } })
 
 const waiting = {
   id: 1,
@@ -128,13 +128,13 @@ test('results are in the order of flows and cases, each as it was reported', asy
   ])
   const [first] = await resultsOf(models, 1)
   expect(Object.keys(first?.result ?? {})).toEqual(Object.keys(result('first')))
-  expect(Object.keys(first?.result.response_header ?? {})).toEqual(['b', 'a'])
+  expect(Object.keys((first?.result as CaseResult).response_header ?? {})).toEqual(['b', 'a'])
   expect(await resultsOf(models, 3)).toEqual([])
 })
 
 test('a result that is told again by a later attempt stands once', async () => {
   const models = await given(requested(1), caseFinished(1, 0, 0, 'old'), caseFinished(1, 0, 0, 'new'))
-  expect((await resultsOf(models, 1)).map(({ result: { name } }) => name)).toEqual(['new'])
+  expect((await resultsOf(models, 1)).map(({ result }) => (result as CaseResult).name)).toEqual(['new'])
 })
 
 test('runs that have not ended are known by their ids, in order', async () => {

@@ -1,3 +1,4 @@
+import type { LongText } from '../contracts/blob.ts'
 import type { Recorded } from '../contracts/core.ts'
 import type { CaseResult, Counts, RecordStatus, RunEvent, RunState } from '../contracts/run.ts'
 import { idOf } from './lifecycle.ts'
@@ -138,7 +139,8 @@ export async function findRun(models: ReadModels, id: number): Promise<RunRow | 
   return row && { ...row, flows: JSON.parse(row.flows) as string[] }
 }
 
-export type ResultRow = Readonly<{ flow: number; index: number; result: CaseResult }>
+/** `result` may be the JSON text of one, by reference. */
+export type ResultRow = Readonly<{ flow: number; index: number; result: CaseResult | LongText }>
 
 /** The results of a run so far, in order. */
 export async function resultsOf(models: ReadModels, run: number): Promise<readonly ResultRow[]> {
@@ -146,7 +148,7 @@ export async function resultsOf(models: ReadModels, run: number): Promise<readon
     `select flow, "index", result from ${models.table('run_results')} where run = $1 order by flow, "index"`,
     [run],
   )
-  return rows.map((row) => ({ ...row, result: JSON.parse(row.result) as CaseResult }))
+  return rows.map((row) => ({ ...row, result: JSON.parse(row.result) as ResultRow['result'] }))
 }
 
 /** Runs that have not ended, in the order in which they were asked for. */

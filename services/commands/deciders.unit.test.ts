@@ -193,7 +193,7 @@ describe('a run', () => {
   })
   const finished = (attempt: number, index: number, state: Verdict): RunEvent => ({
     type: 'CaseFinished',
-    data: { attempt, flow: 0, index, result: result(state) },
+    data: { attempt, flow: 0, index, state, result: result(state) },
   })
   const claim = { type: 'ClaimRun', worker: 'w' } as const
 
@@ -203,14 +203,14 @@ describe('a run', () => {
     given(run).when(claim).refused('not_found')
   })
   test('takes results of its last attempt alone', () => {
-    const results = [{ flow: 0, index: 0, result: result('成功') }]
+    const results = [{ flow: 0, index: 0, state: '成功' as const, result: result('成功') }]
     const when = (attempt: number) =>
       given(run, requested, claimed(1), claimed(2)).when({ type: 'RecordResults', attempt, results })
     when(1).refused('conflict')
     when(2).gives(finished(2, 0, '成功'))
   })
   test('ends with the counts of all its cases, those of earlier attempts too', () => {
-    const results = [{ flow: 0, index: 1, result: result('错误') }]
+    const results = [{ flow: 0, index: 1, state: '错误' as const, result: result('错误') }]
     given(run, requested, claimed(1), finished(1, 0, '失败'), claimed(2))
       .when({ type: 'RecordResults', attempt: 2, results, end: {} })
       .gives(finished(2, 1, '错误'), {
@@ -224,7 +224,7 @@ describe('a run', () => {
     [['失败', '错误'], 'error'],
     [[], 'success'],
   ])('of %s is %s', (verdicts, state) => {
-    const results = verdicts.map((verdict, index) => ({ flow: 0, index, result: result(verdict) }))
+    const results = verdicts.map((verdict, index) => ({ flow: 0, index, state: verdict, result: result(verdict) }))
     const events = run.decide(
       { type: 'RecordResults', attempt: 1, results, end: {} },
       given(run, requested, claimed(1)).state,

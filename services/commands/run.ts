@@ -1,9 +1,9 @@
 import { type Decider, Rejected } from '../../contracts/core.ts'
-import type { CaseResult, Counts, RunEvent, RunEventOf, RunState, Verdict } from '../../contracts/run.ts'
+import type { Counts, RunEvent, RunEventOf, RunState, Verdict } from '../../contracts/run.ts'
 import { correlationOf } from './recorded.ts'
 
 /** One case's result, and which case of which flow it is of. */
-export type Finished = Readonly<{ flow: number; index: number; result: CaseResult }>
+export type Finished = Omit<RunEventOf<'CaseFinished'>['data'], 'attempt'>
 
 export type RunProcess =
   | Readonly<{ status: 'none' }>
@@ -52,8 +52,8 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
           claimsSinceResult: state.claimsSinceResult + 1,
         }
       case 'CaseFinished': {
-        const { flow, index, result } = event.data
-        const verdicts = new Map(state.verdicts).set(`${flow}/${index}`, result.state)
+        const { flow, index } = event.data
+        const verdicts = new Map(state.verdicts).set(`${flow}/${index}`, event.data.state)
         return { ...state, verdicts, claimsSinceResult: 0 }
       }
       case 'RunFinished':
@@ -76,13 +76,13 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
       case 'RecordResults': {
         const { attempt, results, end } = command
         if (attempt !== state.attempt) throw new Rejected('conflict', '运行已由另一次尝试接管')
-        const events: RunEvent[] = results.map(({ flow, index, result }) => ({
+        const events: RunEvent[] = results.map((finished) => ({
           type: 'CaseFinished',
-          data: { attempt, flow, index, result },
+          data: { attempt, ...finished },
         }))
         if (!end) return events
         const verdicts = new Map(state.verdicts)
-        for (const { flow, index, result } of results) verdicts.set(`${flow}/${index}`, result.state)
+        for (const { flow, index, state: verdict } of results) verdicts.set(`${flow}/${index}`, verdict)
         const counts = countVerdicts([...verdicts.values()])
         return [...events, { type: 'RunFinished', data: { attempt, ...counts, state: stateOf(counts), ...end } }]
       }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { Rejected } from '../../contracts/core.ts'
 import { projectStream } from '../../contracts/project.ts'
 import { freshDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { meeting, startWritingProcess, times, type WritingProcess } from '../../test/support/writing-process.ts'
@@ -116,6 +117,18 @@ describe('a key that comes again', () => {
     expect(await effects(sent.commandId)).toEqual([])
   })
 
+  test('answers a create that would be refused by now', async () => {
+    const sent = keyed()
+    const first = await create(one, sent)
+    const refuse = (): never => {
+      throw new Rejected('unknown_reference', 'what it hangs on was deleted meanwhile')
+    }
+    for (const { writes } of [one, other]) {
+      expect(shown(await writes.create(aggregates.project, refuse, sent))).toEqual(shown(first))
+    }
+    expect(await remembered(sent.commandId)).toMatchObject({ ids: [first.id] })
+  })
+
   test('with another body is refused, and what was first done stays', async () => {
     const sent = keyed()
     const { id } = await create(one, sent)
@@ -215,6 +228,23 @@ describe('a sequence that is behind its streams, as after a restore', () => {
     expect(await remembered(sent.commandId)).toMatchObject({ ids: [free] })
     for (const process of [one, other]) expect(shown(await create(process, sent))).toEqual(shown(first))
     expect(await effects(sent.commandId)).toEqual([`project-${free}@0`])
+  })
+
+  test('a key that comes twice at once gets one id, in one process and in two', async () => {
+    const [free, here] = [await behind(2), keyed()]
+    const both = await Promise.all([create(one, here), create(one, here)])
+    expect(both.map(shown)).toEqual([shown(both[0]), shown(both[0])])
+    expect(both[0].id).toBeGreaterThanOrEqual(free)
+    expect(await effects(here.commandId)).toHaveLength(1)
+
+    await behind(2)
+    const there = keyed()
+    const met = meeting(2)
+    for (const { around } of [one, other]) around.before = met
+    const apart = await Promise.all([create(one, there), create(other, there)])
+    expect(apart.map(shown)).toEqual([shown(apart[0]), shown(apart[0])])
+    expect(await effects(there.commandId)).toEqual([`project-${apart[0].id}@0`])
+    expect(await remembered(there.commandId)).toMatchObject({ ids: [apart[0].id] })
   })
 
   test('a key whose first id was taken after its kill gets another', async () => {

@@ -28,6 +28,9 @@ export type ExecuteRun = (claimed: Requested, signal: AbortSignal) => Promise<vo
 /** Attempts that may die at the same case before it is 错误 and the next attempt starts after it. */
 const DEATHS = 3
 
+/** Bytes of one result, or of the variables of one event: half of what an append may have. */
+const MOST_INLINE = 128 * 1024
+
 /** Milliseconds that what a debug run saved may wait for other writers of the environment. */
 const SAVING_MS = 10_000
 
@@ -98,18 +101,25 @@ export function createExecuteRun(deps: {
   ): Promise<void> {
     if (Object.keys(set).length + deleted.length === 0) return
     const sealed = await blobs.spill(await sealVariables(cipher, request.project, set))
-    const context: CommandContext = {
-      commandId: commandId(runStream(request.id), `debug-variables/${attempt}/${flow}/${index}`),
-      actor: 0,
-      correlationId,
+    for (const [part, variables] of inParts(sealed).entries()) {
+      const context: CommandContext = {
+        commandId: commandId(runStream(request.id), `debug-variables/${attempt}/${flow}/${index}/${part}`),
+        actor: 0,
+        correlationId,
+      }
+      const command: EnvironmentCommand = {
+        type: 'SaveDebugVariables',
+        set: variables,
+        deleted: part === 0 ? deleted : [],
+      }
+      const { stream } = request.environment
+      await handle(environment, stream, () => command, context, { commutesForMs: SAVING_MS }).catch(
+        (error: unknown) => {
+          // The environment was deleted while the run was under way: nobody will read what it saved.
+          if ((error as Rejected).code !== 'not_found') throw error
+        },
+      )
     }
-    const command = (): EnvironmentCommand => ({ type: 'SaveDebugVariables', set: sealed, deleted })
-    await handle(environment, request.environment.stream, command, context, { commutesForMs: SAVING_MS }).catch(
-      (error: unknown) => {
-        // The environment was deleted while the run was under way: nobody will read what it saved.
-        if ((error as Rejected).code !== 'not_found') throw error
-      },
-    )
   }
 
   async function perform(claimed: Requested, flow: Flow, place: Place, signal: AbortSignal): Promise<CaseResult> {
@@ -128,6 +138,14 @@ export function createExecuteRun(deps: {
     }
   }
 
+  /** The result as its event holds it: long texts by reference, and the whole of it where many short ones are too much. */
+  async function finished({ flow, index }: Place, result: CaseResult): Promise<Finished> {
+    const spilled = await blobs.spill(result)
+    const fits = Buffer.byteLength(JSON.stringify(spilled)) <= MOST_INLINE
+    const { whole } = fits ? { whole: spilled } : await blobs.spill({ whole: JSON.stringify(result) })
+    return { flow, index, state: result.state, result: whole }
+  }
+
   async function record(claimed: Requested, results: readonly Finished[], last: boolean): Promise<void> {
     const { request, attempt, correlationId } = claimed
     const command: RunCommand = { type: 'RecordResults', attempt, results, ...(last && { end: {} }) }
@@ -143,8 +161,8 @@ export function createExecuteRun(deps: {
     const flow = openFlow({ environment: surroundings, debug: request.debug, scripts, targetDeny })
     try {
       for (const [nth, place] of places.entries()) {
-        const result = await blobs.spill(await perform(claimed, flow, place, signal))
-        await record(claimed, [{ ...place, result }], nth === places.length - 1)
+        const result = await perform(claimed, flow, place, signal)
+        await record(claimed, [await finished(place, result)], nth === places.length - 1)
       }
     } finally {
       scripts.close()
@@ -161,11 +179,8 @@ export function createExecuteRun(deps: {
     // What every attempt dies of without a result lies before the first case: then all that is left is 错误.
     const doomed = claimsSinceResult > 2 * DEATHS ? places : [next]
     const last = doomed.length === places.length
-    await record(
-      claimed,
-      doomed.map((place) => ({ ...place, result: deathResult(place.wanted, clock(), attempt) })),
-      last,
-    )
+    const results = doomed.map((place) => finished(place, deathResult(place.wanted, clock(), attempt)))
+    await record(claimed, await Promise.all(results), last)
     if (!last) await performAll(claimed, others, signal)
   }
 }
@@ -178,6 +193,22 @@ function placesLeft({ request, verdicts }: Requested): readonly Place[] {
   return request.flows
     .flatMap(({ cases }, flow) => cases.map((wanted, index) => ({ wanted, flow, index })))
     .filter(({ flow, index }) => !verdicts.has(`${flow}/${index}`))
+}
+
+/** Variables in parts of which each fits an event; nearly always there is one. */
+function inParts<T>(variables: Readonly<Record<string, T>>): readonly Readonly<Record<string, T>>[] {
+  const parts: Record<string, T>[] = [{}]
+  let bytes = 0
+  for (const [name, value] of Object.entries(variables)) {
+    const size = Buffer.byteLength(JSON.stringify({ [name]: value }))
+    if (bytes > 0 && bytes + size > MOST_INLINE) {
+      parts.push({})
+      bytes = 0
+    }
+    bytes += size
+    Object.assign(parts.at(-1) ?? {}, { [name]: value })
+  }
+  return parts
 }
 
 function members(text: string): JsonObject {

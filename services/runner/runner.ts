@@ -66,8 +66,8 @@ export function startRunner(deps: {
         break
       } catch (error) {
         if (signal.aborted) break
-        if (error instanceof Rejected && error.code !== 'busy') {
-          log.warn({ run: id, reason: error.message }, 'a run was dropped')
+        if (await isOver(id, claimed.attempt)) {
+          log.warn({ run: id, err: error }, 'a run was dropped: it has ended, or a later attempt has it')
           break
         }
         log.error({ run: id, err: error }, 'an attempt at a run failed')
@@ -77,6 +77,16 @@ export function startRunner(deps: {
     if (signal.aborted) log.warn({ run: id }, 'a run was left to the next start')
     folds.forget(runStream(id))
     slots.give()
+  }
+
+  /** Whether the run goes on without this attempt; no when that cannot be told now. */
+  async function isOver(id: number, attempt: number): Promise<boolean> {
+    try {
+      const { state } = await folds.refresh(run, runStream(id))
+      return state.status === 'none' || state.status === 'finished' || state.attempt > attempt
+    } catch {
+      return false
+    }
   }
 
   async function claimAgain(id: number): Promise<Requested | undefined> {

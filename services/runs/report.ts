@@ -21,11 +21,16 @@ export async function reportOf(
   if (!run) return undefined
   const rows = (await blobs.unspill(await resultsOf(models, id))) as readonly ResultRow[]
   const results = run.flows.map((name, flow): FlowReport => {
-    const cases = rows.filter((row) => row.flow === flow).map(({ result }) => shown(result))
+    const cases = rows.filter((row) => row.flow === flow).map(({ result }) => shown(whole(result)))
     const counts = countVerdicts(cases.map(({ state }) => state))
     return { ...counts, cases, state: stateOf(counts), name }
   })
   return { run, results }
+}
+
+/** A result that was too long for its event stands there as its text. */
+function whole(result: ResultRow['result']): CaseResult {
+  return typeof result === 'string' ? (JSON.parse(result) as CaseResult) : (result as CaseResult)
 }
 
 function shown(result: CaseResult): ShownResult {

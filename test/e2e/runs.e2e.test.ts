@@ -158,6 +158,20 @@ test('not waited for, it is accepted, and its record is there at once', async ()
   expect((await platform.call('GET', '/api/testTask/report/999999/')).status).toBe(404)
 })
 
+test('a log of many lines and many long variables are no trouble, though an event could not hold them', async () => {
+  const { body } = await run({
+    setup_script: [
+      "for n in range(3000): print(str(n) + 'x' * 200)",
+      "for n in range(40): test.save_global_variable('long%d' % n, 'y' * 15000)",
+    ].join('\n'),
+  })
+  expect([body.state, body.log_data.length > 3000]).toEqual(['成功', true])
+  const report = await platform.call('GET', `/api/testTask/report/${body.record}/`)
+  expect(report.body.info.results[0].cases[0].log_data).toEqual(body.log_data)
+  const { body: env1 } = await platform.call('GET', `/api/testPro/envs/${env}/`)
+  expect(env1.debug_global_variable.long39).toBe('y'.repeat(15_000))
+}, 60_000)
+
 test.each<[string, object, string[]]>([
   ['an unknown environment', { env: 999_999, cases: { title: 'a', interface: INTERFACE } }, ['env']],
   ['no environment', { cases: { title: 'a', interface: INTERFACE } }, ['env']],
