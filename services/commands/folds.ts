@@ -2,6 +2,7 @@ import type { Decider, Event, Position, Recorded, StreamId } from '../../contrac
 import { START } from '../../contracts/core.ts'
 import { upcast } from '../../contracts/events.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
+import { Recent } from './recent.ts'
 
 /** A stream folded: its state, and which commands its events came from. `revision` is -1 before the first event. */
 export type Folded<S> = Readonly<{
@@ -21,7 +22,7 @@ const MOST = 20_000
  */
 export class Folds {
   readonly #store: EventStore
-  readonly #cache = new Map<StreamId, { fold: Folded<unknown>; decider: Decider<unknown, never, Event> }>()
+  readonly #cache = new Recent<StreamId, { fold: Folded<unknown>; decider: Decider<unknown, never, Event> }>(MOST)
 
   constructor(store: EventStore) {
     this.#store = store
@@ -59,7 +60,7 @@ export class Folds {
   /** Lets cached folds take part in what the log brings. */
   observe(events: readonly Recorded[]): void {
     for (const event of events) {
-      const entry = this.#cache.get(event.stream)
+      const entry = this.#cache.peek(event.stream)
       if (entry && event.revision === entry.fold.revision + 1n) {
         entry.fold = extend(entry.decider, entry.fold, [event])
       }
@@ -73,11 +74,7 @@ export class Folds {
 
   /** The fold as it is cached. */
   peek<S>(stream: StreamId): Folded<S> | undefined {
-    const entry = this.#cache.get(stream)
-    if (!entry) return undefined
-    this.#cache.delete(stream)
-    this.#cache.set(stream, entry)
-    return entry.fold as Folded<S>
+    return this.#cache.get(stream)?.fold as Folded<S> | undefined
   }
 
   #keep<S, C, E extends Event>(
@@ -90,11 +87,7 @@ export class Folds {
     const cached = this.#cache.get(stream)
     // While `newer` was loaded another reader may have brought the cache further.
     if (cached && cached.fold.revision > fold.revision) return cached.fold as Folded<S>
-    if (fold.revision >= 0n) {
-      this.#cache.delete(stream)
-      this.#cache.set(stream, { fold, decider })
-      if (this.#cache.size > MOST) this.#cache.delete(this.#cache.keys().next().value ?? stream)
-    }
+    if (fold.revision >= 0n) this.#cache.set(stream, { fold, decider })
     return fold
   }
 }
