@@ -128,7 +128,7 @@ test('results are in the order of flows and cases, each as it was reported', asy
   ])
   const [first] = await resultsOf(models, 1)
   expect(Object.keys(first?.result ?? {})).toEqual(Object.keys(result('first')))
-  expect(Object.keys((first?.result as CaseResult).response_header ?? {})).toEqual(['b', 'a'])
+  expect(Object.keys((first!.result as CaseResult).response_header ?? {})).toEqual(['b', 'a'])
   expect(await resultsOf(models, 3)).toEqual([])
 })
 
