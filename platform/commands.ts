@@ -34,8 +34,11 @@ export interface CommandMemory {
   begin(command: { commandId: string; requestHash: string; ids: readonly number[] }): Promise<Remembered>
   /** Whether anything is remembered of the command. */
   knows(commandId: string): Promise<boolean>
-  /** Other ids than at first: those were taken. */
-  keepIds(commandId: string, ids: readonly number[]): Promise<void>
+  /**
+   * Remembers `ids` instead of those that turned out to be taken, and answers which are remembered now: those of a repeat in another
+   * process that was first to replace them, so that both go on with the same.
+   */
+  replaceIds(commandId: string, taken: readonly number[], ids: readonly number[]): Promise<readonly number[]>
   /** The command changed nothing: a repeat is answered with what stood at `revision`. */
   keepRevision(commandId: string, revision: bigint): Promise<void>
   /** Forgets a command that was refused. */
@@ -67,8 +70,12 @@ export function createCommandMemory(db: Database): CommandMemory {
       return rows.length > 0
     },
 
-    async keepIds(commandId, ids) {
-      await db.query('update commands set ids = $2 where command_id = $1', [commandId, ids])
+    async replaceIds(commandId, taken, ids) {
+      const [row] = await db.query<{ ids: number[] }>(
+        'update commands set ids = case when ids = $2 then $3 else ids end where command_id = $1 returning ids',
+        [commandId, taken, ids],
+      )
+      return row?.ids ?? ids
     },
 
     async keepRevision(commandId, revision) {

@@ -105,8 +105,10 @@ export function createWrites(deps: {
           } catch (error) {
             // The sequence is behind the streams, as after a restore: the next id may be free.
             if (!(error instanceof Rejected && error.code === 'conflict' && folds.peek(stream))) throw error
-            id = await nextId(aggregate.kind)
-            if (context.requestHash !== undefined) await memory.keepIds(context.commandId, [id])
+            const next = await nextId(aggregate.kind)
+            const kept =
+              context.requestHash === undefined ? [] : await memory.replaceIds(context.commandId, [id], [next])
+            id = kept[0] ?? next
           }
         }
       })
