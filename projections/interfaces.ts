@@ -34,48 +34,39 @@ export type CaseTitle = Readonly<{ id: number; title: string }>
 
 const COLUMNS = ['id', 'project', 'name', 'url', 'method', 'type', 'revision'].map((name) => `interfaces.${name}`)
 
-/** Interfaces with the titles of their cases. */
+/** An interface with the titles of its cases, in one row. */
+export type InterfaceWithCases = InterfaceRow & Readonly<{ cases: readonly CaseTitle[] }>
+type Stored = InterfaceRow & Readonly<{ cases: string }>
+
+function casesOf(models: ReadModels): string {
+  return `coalesce((select json_agg(json_build_object('id', id, 'title', title) order by id)
+                    from ${models.table('cases')} where interface = interfaces.id), '[]') as cases`
+}
+
 export async function listInterfaces(
   models: ReadModels,
   filter: Readonly<{ project?: number | undefined }>,
   window: Window,
-): Promise<Page<InterfaceRow & { cases: readonly CaseTitle[] }>> {
+): Promise<Page<InterfaceWithCases>> {
   const query = build({ interfaces: models.table('interfaces') })
     .join({ projects: models.table('projects') }, 'projects.id', 'interfaces.project')
-    .select(COLUMNS)
+    .select(...COLUMNS, build.raw(casesOf(models)))
     .orderBy('interfaces.id')
   if (filter.project !== undefined) void query.where('interfaces.project', filter.project)
-  const { rows, count } = await page<InterfaceRow>(models, query, window)
-  const cases = await casesOf(
-    models,
-    rows.map(({ id }) => id),
-  )
-  return { rows: rows.map((row) => ({ ...row, cases: cases.get(row.id) ?? [] })), count }
+  const { rows, count } = await page<Stored>(models, query, window)
+  return { rows: rows.map(read), count }
 }
 
-export async function findInterface(
-  models: ReadModels,
-  id: number,
-): Promise<(InterfaceRow & { cases: readonly CaseTitle[] }) | undefined> {
-  const [row] = await models.query<InterfaceRow>(
-    `select ${COLUMNS.join(', ')} from ${models.table('interfaces')} interfaces
+export async function findInterface(models: ReadModels, id: number): Promise<InterfaceWithCases | undefined> {
+  const [row] = await models.query<Stored>(
+    `select ${COLUMNS.join(', ')}, ${casesOf(models)} from ${models.table('interfaces')} interfaces
      join ${models.table('projects')} projects on projects.id = interfaces.project
      where interfaces.id = $1`,
     [id],
   )
-  return row && { ...row, cases: (await casesOf(models, [id])).get(id) ?? [] }
+  return row && read(row)
 }
 
-async function casesOf(models: ReadModels, interfaces: readonly number[]): Promise<Map<number, CaseTitle[]>> {
-  const rows = await models.query<CaseTitle & { interface: number }>(
-    `select id, title, interface from ${models.table('cases')} where interface = any($1::int[]) order by id`,
-    [interfaces],
-  )
-  const byInterface = new Map<number, CaseTitle[]>()
-  for (const { id, title, interface: owner } of rows) {
-    const titles = byInterface.get(owner) ?? []
-    titles.push({ id, title })
-    byInterface.set(owner, titles)
-  }
-  return byInterface
+function read(row: Stored): InterfaceWithCases {
+  return { ...row, cases: JSON.parse(row.cases) as CaseTitle[] }
 }
