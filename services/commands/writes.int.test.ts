@@ -151,6 +151,24 @@ describe('a key that comes again', () => {
     expect(apart.map(shown)).toEqual([shown(apart[0]), shown(apart[0])])
     expect(await effects(there.commandId)).toEqual([`project-${apart[0].id}@0`])
   })
+
+  test('waits for what becomes of the first: where that is refused it is decided anew, and remembered', async () => {
+    const sent = keyed()
+    const refused = one.writes.create(
+      aggregates.project,
+      async () => {
+        // Long enough for the other to be through, if it did not wait.
+        for (let trips = 0; trips < 30; trips++) await one.db.query('select 1')
+        throw new Rejected('unknown_reference', 'what it hangs on is not there yet')
+      },
+      sent,
+    )
+    const [first, second] = await Promise.allSettled([refused, create(one, sent)])
+    expect([first.status, second.status]).toEqual(['rejected', 'fulfilled'])
+    expect(await effects(sent.commandId)).toHaveLength(1)
+    await create(one, sent)
+    expect(await effects(sent.commandId)).toHaveLength(1)
+  })
 })
 
 describe('a process that was killed', () => {
