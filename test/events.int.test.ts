@@ -244,7 +244,13 @@ describe('the deciders fold them to', () => {
       verdicts: new Map(),
       claimsSinceResult: 0,
     })
-    expect(await stateOf(run, runStream(2))).toMatchObject({ status: 'finished', attempt: 1 })
+    for (const [id, verdict] of [
+      [2, '错误'],
+      [4, '成功'],
+    ] as const) {
+      const verdicts = new Map([['0/0', verdict]])
+      expect(await stateOf(run, runStream(id))).toMatchObject({ status: 'finished', attempt: 1, verdicts })
+    }
   })
 })
 
@@ -360,15 +366,33 @@ describe('the read models make of them', () => {
         revision: '3',
       },
       { id: 3, ...ping, status: '未执行', ...none, requested_at: '2026-11-21T18:16:19.135483+08:00', revision: '0' },
+      {
+        id: 4,
+        ...ping,
+        status: '执行完毕',
+        state: 'success',
+        all: 1,
+        success: 1,
+        fail: 0,
+        error: 0,
+        reason: null,
+        requested_at: '2026-11-21T18:16:26.136442+08:00',
+        finished_at: '2026-11-21T18:16:40.138360+08:00',
+        revision: '3',
+      },
     ])
     const results = await rowsOf('run_results', 'run, flow, index')
     expect(results.map(({ run: id, flow, index }) => [id, flow, index])).toEqual([
       [1, 0, 0],
       [1, 0, 1],
       [2, 0, 0],
+      [4, 0, 0],
     ])
     expect(results[0]?.['result']).toBe(
       String.raw`{"name":"登录失败","log_data":[["DEBUG","请求头：\n{\"Accept\": \"*/*\"}"],["INFO","【INFO】  |:相等断言"],["EXCEPT",{"$blob":"836ff184e7b41b1e13cb5fd89fa1de98dbbab99e9d2918913ff43b86a5c7c213","bytes":50000}]],"url":"http://api.example.com:8000/users/2/login/","method":"PUT","status_cede":200,"response_header":{"Content-Type":"application/json"},"requests_header":{"Accept":"*/*","Authorization":"******"},"response_body":{"$blob":"0db52f4076c082518412afd3dd3576e2cb0c63703fd7fed5e23ade60efef31d9","bytes":1048576},"requests_body":"None","state":"失败","run_time":"0.455s","assertions":[{"method":"相等","expected":"200","actual":{"$blob":"e5c6fde86910ded72db5cc7afc32f850440d4ef7caa5dbb69f5bdc0d3e39cb3b","bytes":16500},"passed":false}],"started_at":"2026-11-21T18:14:00.000001+08:00","id":1}`,
+    )
+    expect(results[3]?.['result']).toBe(
+      '{"$blob":"f6a214f7a5fcda0c2cee9660b7fc29f5649e3c68aad48e20e950137c98913a68","bytes":300000}',
     )
     expect(results[1]?.['result']).toBe(
       '{"name":"未保存","log_data":[["ERROR","请求发送失败"]],"state":"错误","run_time":"0.001s","assertions":[],"started_at":"2026-11-21T18:15:00.000001+08:00","attempt":2}',
