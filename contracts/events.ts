@@ -1,5 +1,5 @@
 import type { CaseEvent } from './case.ts'
-import type { Event } from './core.ts'
+import type { Recorded } from './core.ts'
 import type { EnvironmentEvent } from './environment.ts'
 import type { InterfaceEvent } from './interface.ts'
 import type { ProjectEvent } from './project.ts'
@@ -14,9 +14,10 @@ export type DomainEvent =
 export const SCHEMA_VERSION = 1
 
 /**
- * Turns the data of an event as any version wrote it into what this version reads. Each change of an event's shape adds a step here
- * and leaves a fixture of the old shape under `test/fixtures/events/`.
+ * An event as this version reads it, whichever version wrote it: its data are brought up to date, all else stays. Whoever takes events
+ * from the store to fold or to project them calls this. Each change of an event's shape adds a step here, by type and
+ * `meta.schemaVersion`, and leaves a fixture of the old shape under `test/fixtures/events/`.
  */
-export function upcast(event: Event, _schemaVersion: number): Event {
+export function upcast(event: Recorded): Recorded {
   return event
 }

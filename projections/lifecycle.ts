@@ -1,5 +1,4 @@
 import type { Recorded } from '../contracts/core.ts'
-import { upcast } from '../contracts/events.ts'
 import type { Projection } from './port.ts'
 import type { RowOf, Table } from './rows.ts'
 import type { Edits } from './rows/edits.ts'
@@ -52,7 +51,7 @@ export function lifecycle<C extends Columns>({
 }
 
 function dataOf(event: Recorded): Readonly<Record<string, unknown>> {
-  return upcast(event, event.meta.schemaVersion).data as Readonly<Record<string, unknown>>
+  return event.data as Readonly<Record<string, unknown>>
 }
 
 /** The REST id in a stream's name: 12 for `scene-12`. */

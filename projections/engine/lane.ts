@@ -1,4 +1,5 @@
 import type { Position, Recorded } from '../../contracts/core.ts'
+import { upcast } from '../../contracts/events.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
 import type { Log } from '../../platform/log.ts'
 import { pause } from '../../platform/pause.ts'
@@ -115,7 +116,8 @@ export class Lane {
   }
 
   /** Applies one batch. `letGo` marks a lane whose last member waits for itself: it is called before a pause. */
-  async #step(events: readonly Recorded[], signal: AbortSignal, letGo?: () => void): Promise<void> {
+  async #step(recorded: readonly Recorded[], signal: AbortSignal, letGo?: () => void): Promise<void> {
+    const events = recorded.map(upcast)
     try {
       await this.#together(events)
     } catch (error) {

@@ -109,7 +109,7 @@ function extend<S, C, E extends Event>(
   // A copy for each event would make a long stream's fold quadratic; who asks for a command wants to know it of the newest fold.
   const commands = before.commands as Map<string, bigint>
   for (const event of newer) {
-    state = decider.evolve(state, upcast(event, event.meta.schemaVersion) as E)
+    state = decider.evolve(state, upcast(event) as Recorded<E>)
     commands.set(event.meta.commandId, event.revision)
   }
   return { state, revision: last.revision, position: last.position, commands }
