@@ -185,7 +185,10 @@ class Work {
     const counts = { all: 1, success: passed ? 1 : 0, fail: passed ? 0 : 1, error: 0 }
     return this.#append(
       this.#run(nth),
-      { type: 'CaseFinished', data: { attempt: 1, flow: 0, index: 0, state: passed ? '成功' : '失败', result: resultOf(nth, passed) } },
+      {
+        type: 'CaseFinished',
+        data: { attempt: 1, flow: 0, index: 0, state: passed ? '成功' : '失败', result: resultOf(nth, passed) },
+      },
       { type: 'RunFinished', data: { attempt: 1, state: passed ? 'success' : 'fail', ...counts } },
     )
   }
