@@ -157,7 +157,12 @@ test('a failed assertion, an exception, a skip and an endless loop end as they s
     expect(broken.log_data.at(-2)?.[0]).toBe('EXCEPT')
     expect(broken.log_data.at(-2)?.[1]).toMatch(/^Traceback [^]*line 2[^]*\nZeroDivisionError: division by zero\n$/)
 
-    expect((await run({ setupScript: "test.skipTest('later')" })).state).toBe('跳过')
+    const skipped = await run({ setupScript: "test.skipTest('later')" })
+    expect(skipped.state).toBe('跳过')
+    expect(skipped.log_data.slice(-2)).toEqual([
+      ['INFO', '【INFO】  |   跳过用例:later'],
+      ['WARNING', '【WARNING】  |   注册执行——>【跳过】\n'],
+    ])
     expect((await run({ setupScript: 'raise SystemExit(3)' })).state).toBe('错误')
 
     const endless = await run({ setupScript: 'while True: pass' })

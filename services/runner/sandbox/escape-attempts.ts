@@ -178,6 +178,32 @@ for address in ('127.0.0.1', 'localhost', '0.0.0.0'):
     except OSError:
         pass
 print(socket.getaddrinfo('example.com', 80))`,
+  'the network by the sockets of C': ({ port }) => `
+import _socket
+for way in (
+    lambda: _socket.socket().connect(('127.0.0.1', ${port})),
+    lambda: _socket.socketpair(),
+    lambda: _socket.getaddrinfo('127.0.0.1', ${port}),
+):
+    try:
+        print('REACHED', way())
+    except OSError:
+        pass`,
+  'the device that waits': () => `
+import os, time
+naps = next(cell.cell_contents for cell in time.sleep.__closure__ if hasattr(cell.cell_contents, 'take'))
+for way in (
+    lambda: os.open('/dev/nap', os.O_WRONLY),
+    lambda: os.read(naps._file, 8),
+    lambda: os.write(naps._file, b'short') or None,
+    lambda: os.write(naps._file, bytes(64)) > 8 or None,
+):
+    try:
+        got = way()
+        if got is not None: print('REACHED', got)
+    except OSError:
+        pass
+time.sleep(0.001)`,
   'the network by urllib': ({ port }) => `
 import urllib.request
 print('REACHED', urllib.request.urlopen('http://127.0.0.1:${port}/', timeout=1).read())`,

@@ -326,7 +326,11 @@ describe('the end of a script', () => {
   test.each<[string, string, string]>([
     ['1 / 0', 'ZeroDivisionError', 'division by zero'],
     ['raise SystemExit(3)', 'SystemExit', '3'],
-    ['input()', 'EOFError', ''],
+    ["input('name?')", 'EOFError', '键盘输入'],
+    ['breakpoint()', 'RuntimeError', '调试器'],
+    ["import socket\nsocket.create_connection(('127.0.0.1', 80))", 'OSError', '脚本中没有网络'],
+    ["import urllib.request\nurllib.request.urlopen('http://127.0.0.1')", 'URLError', '脚本中没有网络'],
+    ['import threading\nthreading.Thread(target=print).start()', 'RuntimeError', 'thread'],
     ['exit()', 'SystemExit', 'None'],
     ['raise KeyboardInterrupt', 'KeyboardInterrupt', ''],
     ['def f(: pass', 'SyntaxError', 'invalid syntax'],
@@ -343,13 +347,66 @@ describe('the end of a script', () => {
   })
 
   test('skipTest is told apart; fail is a failure', async () => {
-    expect((await plain.setup(`test.skipTest('later')`)).end).toEqual({ kind: 'skipped', message: 'later' })
+    const skipped = await plain.setup(`test.skipTest('later')`)
+    expect(skipped.end).toEqual({ kind: 'skipped', message: 'later' })
+    expect(lines(skipped)).toEqual([['INFO', '【INFO】  |   跳过用例:later']])
     expect((await plain.setup(`test.fail('no')`)).end).toMatchObject({ kind: 'failed', message: 'no' })
   })
 
   test('Windows line ends are line ends', async () => {
     const script = "mobile = global_func.random_mobile()\r\ntest.save_global_variable('user_mobile',mobile)"
     expect(JSON.parse((await plain.setup(script)).changes.ENV.set['user_mobile'] ?? '')).toMatch(/^1\d{10}$/)
+  })
+})
+
+describe('waiting', () => {
+  test('time.sleep waits, and refuses what Python refuses', () =>
+    holds(`
+import time
+began = time.monotonic()
+time.sleep(0.05)
+assert time.monotonic() - began >= 0.05
+time.sleep(0)
+for bad, refused in ((-1, ValueError), ('1', TypeError), (None, TypeError), (float('nan'), ValueError), (float('inf'), OverflowError)):
+    test.assertRaises(refused, time.sleep, bad)`))
+
+  test('the functions of the environment can sleep too', async () => {
+    const given = await givenCase(pool, {
+      globalFunc: 'import time\ndef wait():\n    time.sleep(0.001)\n    return "waited"',
+    })
+    await holds(`assert global_func.wait() == 'waited'`, given)
+    given.sandbox.close()
+  })
+
+  test('coroutines run side by side, time out, and hand each other things, in loop after loop', () =>
+    holds(`
+import asyncio
+async def after(seconds, value):
+    await asyncio.sleep(seconds)
+    return value
+async def main():
+    assert await asyncio.gather(after(0.02, 'a'), after(0.01, 'b')) == ['a', 'b']
+    try:
+        await asyncio.wait_for(after(60, None), 0.01)
+        raise AssertionError('it waited')
+    except TimeoutError:
+        pass
+    queue = asyncio.Queue()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(queue.put('c'))
+        return await queue.get()
+for _ in range(2):
+    assert asyncio.run(main()) == 'c'
+loop = asyncio.new_event_loop()
+assert loop.run_until_complete(after(0.001, 'd')) == 'd'
+loop.close()`))
+
+  test.each([
+    ['nothing that would ever happen', 'await asyncio.get_running_loop().create_future()', '永远等待'],
+    ['a connection', "await asyncio.open_connection('127.0.0.1', 80)", '没有网络'],
+  ])('waiting for %s is refused', async (_, wait, message) => {
+    const { end } = await plain.setup(`import asyncio\nasync def main(): ${wait}\nasyncio.run(main())`)
+    expect(end).toMatchObject({ kind: 'error', message: expect.stringContaining(message) })
   })
 })
 

@@ -109,6 +109,24 @@ function addHostDevice(interpreter: Interpreter, exit: (code: number) => never):
     },
   })
   FS.mkdev('/dev/host', 0o600, device)
+  addNapDevice(FS)
+}
+
+/** `/dev/nap`: eight bytes, little-endian microseconds, have been written when the time is over. Waiting takes no processor. */
+function addNapDevice(FS: DeviceFs): void {
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  const device = FS.makedev(64, 1)
+  FS.registerDevice(device, {
+    open() {},
+    close() {},
+    write(_stream: unknown, heap: Int8Array, offset: number, length: number) {
+      if (length < 8) return 0
+      const bytes = new DataView(heap.buffer, heap.byteOffset + offset, 8)
+      Atomics.wait(never, 0, 0, Number(bytes.getBigUint64(0, true)) / 1000)
+      return 8
+    },
+  })
+  FS.mkdev('/dev/nap', 0o200, device)
 }
 
 /** Takes what JavaScript could reach the host with, should a script ever come to run some. */

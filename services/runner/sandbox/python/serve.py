@@ -20,8 +20,10 @@ from numbers import Number
 import case_log
 import chinese_faker
 import jsonpath
+import refusals
 import requests_names
 import tools
+import waiting
 import walls
 from case_test import CaseTest
 from http_response import Response
@@ -148,11 +150,12 @@ class Run:
 
     def _ended_by(self, phase, problem):
         message = message_of(problem)
+        if isinstance(problem, unittest.SkipTest):
+            self.log.line('INFO', f'跳过用例:{message}', 'engine')
+            return {'kind': 'skipped', 'message': message}
         failed = isinstance(problem, AssertionError)
         level, title = ('WARNING', '断言失败') if failed and phase == 'teardown' else _FAILED[phase]
         self.log.line(level, f'{title}:\n{message}', 'engine')
-        if isinstance(problem, unittest.SkipTest):
-            return {'kind': 'skipped', 'message': message}
         if failed:
             return {'kind': 'failed', 'message': message, 'traceback': traceback_of(problem)}
         return _error(problem)
@@ -186,6 +189,7 @@ def install():
     sys.modules['faker'] = chinese_faker
     sys.modules['requests'] = requests_names
     sys.modules['requests.exceptions'] = requests_names.exceptions
+    refusals.install()
     walls.preload()
     gc.collect()
 
@@ -198,6 +202,8 @@ def serve():
         del os.environ[name]
     random.seed()
     chinese_faker.fk.random.seed()
+    # Before the walls close, which take away what waits now.
+    waiting.install('/dev/nap')
     walls.seal()
     run = Run()
     _write(channel, {'seq': 0, 'ready': True})

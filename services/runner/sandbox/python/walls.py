@@ -40,7 +40,6 @@ def seal():
     """Shuts the interpreter. Nothing of it can be undone from Python."""
     import _frozen_importlib
     import _imp
-    import asyncio
 
     sys.meta_path[:] = [
         _Denied,
@@ -50,8 +49,6 @@ def seal():
     for name in ('create_builtin', 'exec_builtin', 'create_dynamic', 'exec_dynamic'):
         delattr(_imp, name)
     _frozen_importlib.BuiltinImporter.find_spec = classmethod(lambda cls, name, path=None, target=None: None)
-    asyncio._set_running_loop(None)
-    asyncio.events._event_loop_policy = None
     for name in [name for name in sys.modules if name.partition('.')[0] in DENIED]:
         module = sys.modules.pop(name)
         if name.partition('.')[0] in _BRIDGE:
