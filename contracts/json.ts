@@ -23,10 +23,12 @@ export type Json = null | boolean | string | JsonNumber | readonly Json[] | Json
 
 /** `text` is no JSON: `offset` counts UTF-16 units from the start. */
 export class JsonSyntaxError extends SyntaxError {
+  readonly reason: string
   readonly offset: number
-  constructor(message: string, offset: number) {
-    super(`${message} at offset ${offset}`)
+  constructor(reason: string, offset: number) {
+    super(`${reason} at offset ${offset}`)
     this.name = 'JsonSyntaxError'
+    this.reason = reason
     this.offset = offset
   }
 }

@@ -13,7 +13,8 @@ export type UserEvent =
 /** All roles and active flags in one stream, so that two admins cannot remove each other. */
 export type TeamEvent =
   | Event<'MemberAdded', { id: number; username: string; role: Role }>
-  | Event<'MemberChanged', { id: number; role?: Role; active?: boolean }>
+  /** `password` says that it was changed: what changes a member moves the team's revision, which is a user's ETag. */
+  | Event<'MemberChanged', { id: number; role?: Role; active?: boolean; password?: 'changed' }>
 
 const USER_NAMES = '6b1c2f0e-5c62-4d0a-9a56-6f1f6d8f7c11'
 

@@ -47,7 +47,8 @@ export async function serveHttp({
   host: string
   port: number
 }): Promise<HttpServer> {
-  const server = createServer(TIMEOUTS)
+  // A request without Host is answered like any other: what it asks for is in its path.
+  const server = createServer({ ...TIMEOUTS, requireHostHeader: false })
   const answering = new Set<ServerResponse>()
   let stopping: Promise<void> | undefined
 
@@ -60,6 +61,8 @@ export async function serveHttp({
   server.on('request', answer)
   // Whoever reads the body says `100 Continue`: a request that is refused before it need not be sent.
   server.on('checkContinue', answer)
+  // An expectation that nobody knows is no reason for an answer without a body.
+  server.on('checkExpectation', answer)
   server.on('clientError', (error, socket) => {
     const begun = [...answering].some((response) => response.socket === socket && response.headersSent)
     if (begun || !socket.writable || errorCode(error) === 'ECONNRESET') socket.destroy()

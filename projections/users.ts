@@ -21,9 +21,13 @@ export const usersProjection: Projection = {
     table.edit(sql, name(table.name), (rows) => {
       for (const event of events as readonly TeamEvent[]) {
         if (event.type === 'MemberAdded') rows.put({ ...event.data, active: true })
-        if (event.type === 'MemberChanged') rows.patch(event.data.id, event.data)
+        if (event.type === 'MemberChanged') rows.patch(event.data.id, changesOf(event.data))
       }
     }),
+}
+
+function changesOf({ role, active }: { role?: Role; active?: boolean }): { role?: Role; active?: boolean } {
+  return { ...(role !== undefined && { role }), ...(active !== undefined && { active }) }
 }
 
 export type UserRow = Readonly<{ id: number; username: string; role: Role; active: boolean }>

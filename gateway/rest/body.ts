@@ -137,7 +137,7 @@ function readJson<T>(read: () => T): T {
     return read()
   } catch (error) {
     if (error instanceof JsonSyntaxError)
-      throw new Refusal('not_json', `请求体不是有效的 JSON（位置 ${error.offset}）`, { cause: error })
+      throw new Refusal('not_json', `请求体不是有效的 JSON（位置 ${error.offset}：${error.reason}）`, { cause: error })
     throw error
   }
 }

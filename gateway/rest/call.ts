@@ -24,12 +24,12 @@ export type Reading = Readonly<{
 export async function readCall(route: Route, reading: Reading): Promise<Call> {
   const { request, user, correlationId } = reading
   const params = readParams(route, reading.written)
-  const key = isWrite(route) ? keyOf(route, reading) : undefined
+  const key = isWrite(route) ? keyOf(route, params, reading) : undefined
   if (route.exists && !(await route.exists(params, key))) throw notFound()
   if (key !== undefined && !KEY.test(key.key)) throw malformedKey()
   const query = route.query && validate(route.query, given(decodeForm(reading.querystring)))
   const { body, idempotency } = await readContent(route, reading, key)
-  const ifMatch = isWrite(route) ? revisionOf(request.headers['if-match']) : undefined
+  const ifMatch = isWrite(route) && route.access !== 'public' ? revisionOf(request.headers['if-match']) : undefined
   return new RequestCall({ params, query, body, user, idempotency, ifMatch, correlationId }, reading)
 }
 
@@ -40,6 +40,10 @@ async function readContent(
   { request, response, mac }: Reading,
   key: KeyOf | undefined,
 ): Promise<Content> {
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  if (route.body && encoding !== 'identity') {
+    throw new Refusal('unsupported_media_type', `不支持的 Content-Encoding：${encoding}`)
+  }
   const bytes = route.body ? await readBody(request, response) : NOTHING
   const body = route.body && validate(route.body, decodeBody(bytes, request.headers['content-type'], route.shape))
   const idempotency: Idempotency | undefined = key && { ...key, hash: mac(bytes) }
@@ -117,10 +121,12 @@ function storable(text: string): string | undefined {
 
 const KEY = /^[ -~]{1,255}$/
 
-function keyOf({ method }: Route, { request, path, user }: Reading): KeyOf | undefined {
+/** The path's own spelling does not count (case, percent signs, the slash at its end): what it names does. */
+function keyOf({ method, path }: Route, params: Call['params'], { request, user }: Reading): KeyOf | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string') return undefined
-  return { key, scope: `${user?.id ?? 0} ${method} ${path.endsWith('/') ? path : `${path}/`}` }
+  const named = path.replaceAll(/:(\w+)/g, (_, name: string) => String(params[name]))
+  return { key, scope: `${user?.id ?? 0} ${method} ${named}` }
 }
 
 function malformedKey(): Refusal {

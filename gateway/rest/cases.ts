@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type CaseFields, REQUEST_KEYS } from '../../contracts/case.ts'
 import { Rejected } from '../../contracts/core.ts'
-import { isObject, type JsonText, RawJson } from '../../contracts/json.ts'
+import { isArray, isObject, type JsonText, RawJson } from '../../contracts/json.ts'
 import { findCase, listCases } from '../../projections/cases.ts'
 import { aggregates } from '../../services/commands/aggregates.ts'
 import type { CaseCommand, CaseState } from '../../services/commands/case.ts'
@@ -18,8 +18,12 @@ export const caseContent = {
   headers: jsonObject('请求头').default(NO_MEMBERS),
   request: jsonObject('请求体参数')
     .refine(...onlyKnownKeys())
+    .meta({ type: 'object', propertyNames: { enum: REQUEST_KEYS }, description: '请求体参数' })
     .default(NO_MEMBERS),
-  file: jsonAny('上传文件参数').refine(isContainer, '必须是 JSON 数组或对象').default(NO_ITEMS),
+  file: jsonAny('上传文件参数')
+    .refine(isContainer, '必须是 JSON 数组或对象')
+    .meta({ type: ['array', 'object'], description: '上传文件参数' })
+    .default(NO_ITEMS),
   setup_script: optionalText('前置执行脚本'),
   teardown_script: optionalText('后置执行脚本'),
 }
@@ -43,7 +47,7 @@ function onlyKnownKeys(): [(json: KeptJson) => boolean, { error: (issue: { input
 }
 
 function isContainer({ value }: KeptJson): boolean {
-  return typeof value === 'object' && value !== null
+  return isObject(value) || isArray(value)
 }
 
 const shape = {
@@ -113,9 +117,15 @@ export function caseRoutes(modules: Modules): readonly Route[] {
       },
       fields,
       answers: { written: answer, detail, item: z.object({ id: z.int(), title: z.string() }) },
-      filters: { interface: id('接口id').optional(), project: id('项目id').optional() },
+      filters: {
+        interface: id('接口id').optional(),
+        project: id('项目id').optional(),
+        scene: id('测试业务流程id').optional(),
+      },
 
-      list: (filters, window) => listCases(models, filters, window),
+      // There are no scenes yet: a filter that names none of what there is leaves nothing.
+      list: async ({ scene, ...filters }, window) =>
+        scene === undefined ? listCases(models, filters, window) : { rows: [], count: 0 },
       async find(wanted) {
         const row = await findCase(models, wanted)
         if (!row) return undefined
@@ -126,7 +136,7 @@ export function caseRoutes(modules: Modules): readonly Route[] {
             id: owner.id,
             name: owner.name,
             url: owner.url,
-            method: owner.method.toUpperCase(),
+            method: inCapitals(owner.method),
             type: owner.type,
             project: owner.project,
           },
@@ -164,6 +174,11 @@ export function caseRoutes(modules: Modules): readonly Route[] {
       throw new Rejected('invalid', 'interface：用例不能移动到其他项目的接口', 'interface')
     }
   }
+}
+
+/** A method that a variable is still to give is no word of capitals yet. */
+function inCapitals(method: string): string {
+  return method.includes('${{') ? method : method.toUpperCase()
 }
 
 type WireContent = Readonly<{

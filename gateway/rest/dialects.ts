@@ -131,7 +131,7 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof Rejected) {
     const { code, message, field } = error
     return new Refusal(code, message, {
-      fields: field === undefined ? undefined : { [field]: [message] },
+      fields: field === undefined ? undefined : { [field]: [withoutName(message, field)] },
       cause: error,
     })
   }
@@ -140,6 +140,11 @@ export function refusalOf(error: unknown): Refusal {
   const words = code && WORDS[code]
   if (code && words) return new Refusal(code, words, { cause: error })
   return new Refusal('internal_error', '服务器内部错误', { cause: error })
+}
+
+/** `fields` tells the name already. */
+function withoutName(message: string, field: string): string {
+  return message.startsWith(`${field}：`) ? message.slice(field.length + 1) : message
 }
 
 /** Koa and its libraries mark what the client did wrong with a status that may be shown. */

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { integer } from './schema.ts'
 import type { Answer } from './route.ts'
 
@@ -19,6 +20,12 @@ export function windowOf({ page, page_size }: Paging): Readonly<{ limit: number 
   if (page === undefined && page_size === undefined) return { limit: null, offset: 0 }
   const limit = page_size ?? DEFAULT_PAGE_SIZE
   return { limit, offset: ((page ?? 1) - 1) * limit }
+}
+
+/** The shape of what `listAnswer` answers. */
+export function listOrPage(item: z.ZodType): z.ZodType {
+  const results = z.array(item)
+  return z.union([results, z.object({ count: z.int(), page: z.int(), page_size: z.int(), results })])
 }
 
 /** The documented array, or with paging the page; `count` is of all rows that the filters leave. */

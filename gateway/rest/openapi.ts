@@ -110,13 +110,15 @@ function response({ method }: Route, { description, schema, example, type = 'app
   const described = schema !== undefined || example !== undefined
   return {
     description,
-    ...(method !== 'GET' && { headers: { 'X-Position': POSITION } }),
+    headers: method === 'GET' ? { ETag: ETAG, 'X-Total-Count': TOTAL } : { ETag: ETAG, 'X-Position': POSITION },
     ...(described && {
       content: { [type]: { schema: schema ? jsonSchemaOf(schema) : {}, ...(example !== undefined && { example }) } },
     }),
   }
 }
 
+const ETAG = { description: '资源的版本，可用于 If-Match', schema: { type: 'string' } }
+const TOTAL = { description: '列表的总条数，仅列表', schema: { type: 'integer' } }
 const POSITION = { description: '本次写入在日志中的位置', schema: { type: 'string' } }
 
 function refusals({ access, path, body, query, method }: Route): [status: number, description: string][] {

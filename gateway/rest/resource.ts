@@ -5,7 +5,7 @@ import type { CommandOf } from '../../services/commands/handle.ts'
 import type { Aggregate, Outcome } from '../../services/commands/writes.ts'
 import { commandIdOf, contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
-import { listAnswer, PAGING, type Paging, windowOf } from './list.ts'
+import { listAnswer, listOrPage, PAGING, type Paging, windowOf } from './list.ts'
 import { type Answer, type Call, type Documented, type KeyOf, type Route, route, type User } from './route.ts'
 import { changesOf } from './schema.ts'
 
@@ -78,7 +78,7 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C, E extends
       summary: `获取${noun}列表`,
       ...source(sources.list),
       query,
-      answers: documented(200, `${noun}列表`, z.array(answers.item), examples.list),
+      answers: documented(200, `${noun}列表`, listOrPage(answers.item), examples.list),
       async handle({ query: asked, user }) {
         // The schema is that of the paging and the filters together, which a generic shape cannot say.
         const paging = asked as Paging

@@ -5,7 +5,7 @@ import type { RunEnds } from '../../services/runs/ends.ts'
 import { reportOf } from '../../services/runs/report.ts'
 import type { RunRequests, WantedCase } from '../../services/runs/request.ts'
 import { Rejected } from '../../contracts/core.ts'
-import { KeptJson } from './body.ts'
+import { FormText, KeptJson } from './body.ts'
 import { caseContent, caseFields } from './cases.ts'
 import { contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
@@ -27,6 +27,7 @@ const body = z.object({
 })
 
 function isJsonObject(value: unknown): boolean {
+  if (value instanceof FormText) return value.text.trimStart().startsWith('{')
   return value instanceof KeptJson && isObject(value.value)
 }
 
@@ -58,6 +59,7 @@ const report = z.object({
     tester: z.string(),
   }),
   record: z.int(),
+  status: z.enum(['未执行', '执行中', '执行完毕']).optional(),
 })
 
 type RunModules = Modules &
@@ -91,7 +93,7 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
         {
           status: 200,
           description: '用例的运行结果',
-          schema: result.extend({ record: z.int() }),
+          schema: result.extend({ record: z.int().optional() }),
           example: PRINTED_RESULT,
         },
         {
@@ -107,8 +109,9 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
         const { id: record, position } = await runRequests.runCase(wanted, contextOf(call))
         const ended = call.query.wait && (await runEnds.ended(record, runWaitSeconds * 1000, call.signal))
         if (!ended) return accepted(record, position)
-        const [flow] = (await reportOf({ models, blobs }, record))?.results ?? []
-        return { status: 200, body: { ...flow?.cases[0], record }, position }
+        const ran = await reportOf({ models, blobs }, record)
+        const revision = ran && BigInt(ran.run.revision)
+        return { status: 200, body: { ...ran?.results[0]?.cases[0], record }, revision, position }
       },
     }),
     route({
@@ -125,7 +128,11 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
         const { run, results } = found
         const { all, success, fail, error } = run
         const info = { results, all, success, error, fail, task: null, test_env: run.environment, tester: run.tester }
-        return { status: 200, body: { id: run.id, info, record: run.id }, revision: BigInt(run.revision) }
+        return {
+          status: 200,
+          body: { id: run.id, info, record: run.id, status: run.status },
+          revision: BigInt(run.revision),
+        }
       },
     }),
   ]

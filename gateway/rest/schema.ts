@@ -45,17 +45,23 @@ const plainText: Read<string> = (value) => {
 }
 
 /** Text of at least one character that is not white space, kept letter for letter. */
-export function text(description?: string, { max }: { max?: number } = {}): z.ZodType<string> {
+export function text(description?: string, { min, max }: { min?: number; max?: number } = {}): z.ZodType<string> {
   return block(
     (value) => {
       const read = plainText(value, refuse)
       if (read.trim() === '') refuse('不能为空')
-      if (max !== undefined && read.length > max) refuse(`不能超过 ${max} 个字符`)
+      if (min !== undefined && charactersOf(read) < min) refuse(`不能少于 ${min} 个字符`)
+      if (max !== undefined && charactersOf(read) > max) refuse(`不能超过 ${max} 个字符`)
       return read
     },
-    { type: 'string', minLength: 1, ...(max !== undefined && { maxLength: max }) },
+    { type: 'string', minLength: min ?? 1, ...(max !== undefined && { maxLength: max }) },
     description,
   )
+}
+
+/** Characters as people count them, surrogate pairs as one. */
+function charactersOf(read: string): number {
+  return [...read].length
 }
 
 /** Text that may be blank or absent; `''` when absent. */
@@ -233,7 +239,8 @@ export function oneOrOther<A, B>(
     .transform((value, context): A | B => {
       const read = isFirst(value) ? first.safeParse(value) : second.safeParse(value)
       if (read.success) return read.data
-      const issues = isFirst(value) ? read.error.issues : [{ message: words, path: [] }]
+      const missing = value === undefined ? '为必填项' : words
+      const issues = isFirst(value) ? read.error.issues : [{ message: missing, path: [] }]
       for (const { message, path } of issues) context.issues.push({ code: 'custom', message, path, input: value })
       return z.NEVER
     })

@@ -5,9 +5,9 @@ import { listUsers } from '../../projections/users.ts'
 import type { MemberWritten, Users } from '../../services/access/users.ts'
 import { contextOf } from './context.ts'
 import { Refusal } from './dialects.ts'
-import { listAnswer, PAGING, windowOf } from './list.ts'
+import { listAnswer, listOrPage, PAGING, windowOf } from './list.ts'
 import type { Modules } from './modules.ts'
-import { type Answer, type Route, route } from './route.ts'
+import { type Answer, type Documented, type Route, route } from './route.ts'
 import { changesOf, flag, oneOf, text } from './schema.ts'
 
 const TAG = '用户'
@@ -15,10 +15,7 @@ const TAG = '用户'
 /** Longer names are no names; the stream is named by a hash of it, so that this is for people's sake alone. */
 const MAX_USERNAME = 150
 
-const password = text('密码，6 到 128 个字符').refine(
-  (value) => value.length >= PASSWORD_LENGTH.min && value.length <= PASSWORD_LENGTH.max,
-  `长度必须在 ${PASSWORD_LENGTH.min} 到 ${PASSWORD_LENGTH.max} 个字符之间`,
-)
+const password = text('密码', PASSWORD_LENGTH)
 
 const member = z.object({ id: z.int(), username: z.string(), role: z.enum(ROLES), active: z.boolean() })
 const PRINTED_MEMBER = { id: 2, username: 'musen', role: 'tester', active: true }
@@ -47,6 +44,7 @@ export function userRoutes({ models, users }: Modules & { users: Users }): reado
           schema: z.object({ refresh: z.string(), token: z.string() }),
           example: { refresh: PRINTED_TOKEN, token: PRINTED_TOKEN },
         },
+        refused('用户名或密码错误', 'no_active_account'),
       ],
       async handle({ body }) {
         const tokens = await users.login(body.username, body.password)
@@ -70,6 +68,7 @@ export function userRoutes({ models, users }: Modules & { users: Users }): reado
           schema: z.object({ token: z.string() }),
           example: { token: PRINTED_TOKEN },
         },
+        refused('令牌无效或已过期', 'token_not_valid'),
       ],
       async handle({ body }) {
         const token = await users.refresh(body.refresh)
@@ -86,7 +85,7 @@ export function userRoutes({ models, users }: Modules & { users: Users }): reado
       source: 'seed 000 二.3',
       body: z.object({ token: text('令牌') }),
       example: { token: PRINTED_TOKEN },
-      answers: [{ status: 200, description: '校验通过，无响应体' }],
+      answers: [{ status: 200, description: '校验通过，无响应体' }, refused('令牌无效或已过期', 'token_not_valid')],
       async handle({ body }) {
         if (!(await users.verify(body.token))) throw new Refusal('token_not_valid', '令牌无效或已过期')
         return { status: 200 }
@@ -102,7 +101,7 @@ export function userRoutes({ models, users }: Modules & { users: Users }): reado
       async handle({ user }) {
         const found = await users.find(user.id)
         if (!found) throw new Rejected('not_found', '用户不存在')
-        return { status: 200, body: shown(found) }
+        return { status: 200, body: shown(found.member), revision: found.revision }
       },
     }),
     route({
@@ -126,7 +125,7 @@ export function userRoutes({ models, users }: Modules & { users: Users }): reado
       access: 'users.manage',
       summary: '用户列表',
       query: z.object(PAGING),
-      answers: [{ status: 200, description: '用户列表', schema: z.array(member), example: [PRINTED_MEMBER] }],
+      answers: [{ status: 200, description: '用户列表', schema: listOrPage(member), example: [PRINTED_MEMBER] }],
       async handle({ query }) {
         const { rows, count } = await listUsers(models, windowOf(query))
         return listAnswer(query, count, rows.map(shown))
@@ -156,6 +155,12 @@ export function userRoutes({ models, users }: Modules & { users: Users }): reado
       handle: async (call) => written(200, await users.change(call.params.id, call.body, contextOf(call))),
     }),
   ]
+}
+
+/** A 401 as documented (seed 000 二.3), with the platform's `error` beside it. */
+function refused(words: string, code: string): Documented {
+  const schema = z.object({ error: z.string(), detail: z.string(), code: z.string() })
+  return { status: 401, description: words, schema, example: { error: words, detail: words, code } }
 }
 
 function shown({ id, username, role, active }: z.output<typeof member>): object {

@@ -31,7 +31,7 @@ export type Users = Readonly<{
   verify(token: string): Promise<boolean>
   /** Who an access token speaks for; undefined when it does not count, or no longer. */
   authenticate(claims: Claims): Promise<Caller | undefined>
-  find(id: number): Promise<Member | undefined>
+  find(id: number): Promise<Readonly<{ member: Member; revision: bigint }> | undefined>
   create(fresh: { username: string; password: string; role: Role }, context: CommandContext): Promise<MemberWritten>
   change(id: number, changes: MemberChanges, context: CommandContext): Promise<MemberWritten>
   /** Throws `Rejected` when `old` is not the present password. */
@@ -64,8 +64,7 @@ export function createUsers(deps: {
   }
 
   async function shown(id: number, fold: Folded<TeamState>): Promise<MemberWritten> {
-    const member = fold.state.members.get(id)
-    if (!member) throw new Rejected('not_found', '用户不存在')
+    const member = memberOf(id, fold)
     await readModels.passed(fold.position)
     return { member, revision: fold.revision, position: fold.position }
   }
@@ -101,29 +100,32 @@ export function createUsers(deps: {
     return shown(id, added)
   }
 
-  async function setPassword(member: Member, password: string, context: CommandContext): Promise<void> {
-    const password_hash = await hashPassword(password)
-    const { ifMatch: _, ...own } = context
-    await handle(user, userStream(member.username), (): UserCommand => ({ type: 'ChangePassword', password_hash }), own)
+  /** The team first, whose revision is a user's ETag: a refusal by it leaves the password undone. Both find their own command again. */
+  async function carryOut(id: number, changes: MemberChanges, context: CommandContext): Promise<MemberWritten> {
+    const { role, active, password } = changes
+    const command: TeamCommand = {
+      type: 'ChangeMember',
+      id,
+      changes: { ...(role !== undefined && { role }), ...(active !== undefined && { active }) },
+      ...(password !== undefined && { password: 'changed' }),
+    }
+    const fold = await handle(team, TEAM_STREAM, () => command, context)
+    if (password !== undefined) await setPassword(memberOf(id, fold).username, password, context)
+    if (context.requestHash !== undefined) await writes.keepRevision(context.commandId, fold.revision)
+    return shown(id, fold)
   }
 
-  /** Changes the team's view of a member, then the password: a refusal of the first leaves the second undone. */
-  async function change(id: number, changes: MemberChanges, context: CommandContext): Promise<MemberWritten> {
-    const { role, active, password } = changes
-    const wanted = { ...(role !== undefined && { role }), ...(active !== undefined && { active }) }
-    return writes.remembering(context, [], async ({ repeated, revision }) => {
-      if (repeated && revision !== undefined) return shown(id, await folds.at(team, TEAM_STREAM, revision))
-      const fold = await handle(
-        team,
-        TEAM_STREAM,
-        (): TeamCommand => ({ type: 'ChangeMember', id, changes: wanted }),
-        context,
-      )
-      const written = await shown(id, fold)
-      if (password !== undefined) await setPassword(written.member, password, context)
-      if (context.requestHash !== undefined) await writes.keepRevision(context.commandId, fold.revision)
-      return written
-    })
+  async function setPassword(username: string, password: string, context: CommandContext): Promise<void> {
+    const password_hash = await hashPassword(password)
+    const { ifMatch: _, ...own } = context
+    await handle(user, userStream(username), (): UserCommand => ({ type: 'ChangePassword', password_hash }), own)
+  }
+
+  /** A repeat is answered as it was the first time; else `work` does it. */
+  function once(id: number, context: CommandContext, work: () => Promise<MemberWritten>): Promise<MemberWritten> {
+    return writes.remembering(context, [], async ({ repeated, revision }) =>
+      repeated && revision !== undefined ? shown(id, await folds.at(team, TEAM_STREAM, revision)) : work(),
+    )
   }
 
   return {
@@ -153,33 +155,28 @@ export function createUsers(deps: {
       return found && { id: found.member.id, username: found.member.username, role: found.member.role }
     },
 
-    find: async (id) => (await members()).get(id),
+    async find(id) {
+      const { state, revision } = await folds.read(team, TEAM_STREAM)
+      const member = state.members.get(id)
+      return member && { member, revision }
+    },
 
     create: async (fresh, context) =>
       writes.remembering(context, [await nextId('user')], ({ ids }) => add({ id: ids[0] ?? 0, ...fresh }, context)),
 
-    change,
+    change: (id, changes, context) => once(id, context, () => carryOut(id, changes, context)),
 
-    async changeOwnPassword(id, old, password, context) {
-      return writes.remembering(context, [], async ({ repeated, revision }) => {
-        const fold =
-          repeated && revision !== undefined
-            ? await folds.at(team, TEAM_STREAM, revision)
-            : await folds.read(team, TEAM_STREAM)
-        const written = await shown(id, fold)
-        if (repeated && revision !== undefined) return written
-        const found = await account(written.member.username)
-        // A repeat after a kill finds its own new password: the command that stands in the stream has been let through before.
-        const stream = userStream(written.member.username)
-        const done = (await folds.refresh(user, stream)).commands.has(context.commandId)
-        if (!done && !(await checkPassword(old, found?.password_hash))) {
+    changeOwnPassword: (id, old, password, context) =>
+      once(id, context, async () => {
+        const { username } = memberOf(id, await folds.refresh(team, TEAM_STREAM))
+        // A repeat after a kill finds its own new password: what stands in the stream has been let through before.
+        const { state, commands } = await folds.refresh(user, userStream(username))
+        const present = state.status === 'live' ? state.password_hash : undefined
+        if (!commands.has(context.commandId) && !(await checkPassword(old, present))) {
           throw new Rejected('invalid', 'old_password：原密码不正确', 'old_password')
         }
-        await setPassword(written.member, password, context)
-        if (context.requestHash !== undefined) await writes.keepRevision(context.commandId, fold.revision)
-        return written
-      })
-    },
+        return carryOut(id, { password }, context)
+      }),
 
     async ensureAdmin(admin, context) {
       if ((await folds.refresh(team, TEAM_STREAM)).revision >= 0n) return false
@@ -192,4 +189,10 @@ export function createUsers(deps: {
 /** A token counts while the password and the activation that it was issued under are the present ones. */
 function epochOf(found: LiveUser, member: Member): string {
   return `${found.password_revision}.${member.deactivated_revision}`
+}
+
+function memberOf(id: number, { state }: Folded<TeamState>): Member {
+  const member = state.members.get(id)
+  if (!member) throw new Rejected('not_found', '用户不存在')
+  return member
 }

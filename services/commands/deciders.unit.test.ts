@@ -145,6 +145,11 @@ describe('a user and the team', () => {
       .when({ type: 'ChangeMember', id: 1, changes: { role: 'admin', active: true } })
       .gives()
   })
+  test('a new password moves the team, for a user is changed by it', () => {
+    given(team, admin)
+      .when({ type: 'ChangeMember', id: 1, changes: {}, password: 'changed' })
+      .gives({ type: 'MemberChanged', data: { id: 1, password: 'changed' } })
+  })
   test('a member is added once, and one that is not there is not changed', () => {
     given(team, admin).when({ type: 'AddMember', data: admin.data }).refused('conflict', 'username')
     given(team, admin)

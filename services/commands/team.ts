@@ -16,7 +16,7 @@ export type TeamState = Readonly<{ members: ReadonlyMap<number, Member> }>
 
 export type TeamCommand =
   | { type: 'AddMember'; data: { id: number; username: string; role: Role } }
-  | { type: 'ChangeMember'; id: number; changes: { role?: Role; active?: boolean } }
+  | { type: 'ChangeMember'; id: number; changes: { role?: Role; active?: boolean }; password?: 'changed' }
 
 /** Roles and active flags of all users in one stream: two admins who remove each other at once meet in one revision. */
 export const team: Decider<TeamState, TeamCommand, TeamEvent> = {
@@ -30,7 +30,8 @@ export const team: Decider<TeamState, TeamCommand, TeamEvent> = {
         const member = state.members.get(event.data.id)
         if (!member) return state
         const deactivated = event.data.active === false ? { deactivated_revision: recordedRevision(event) } : {}
-        return withMember(state, { ...member, ...event.data, ...deactivated })
+        const { role = member.role, active = member.active } = event.data
+        return withMember(state, { ...member, role, active, ...deactivated })
       }
       default:
         return state
@@ -45,12 +46,13 @@ export const team: Decider<TeamState, TeamCommand, TeamEvent> = {
       case 'ChangeMember': {
         const member = state.members.get(command.id)
         if (!member) throw new Rejected('not_found', '用户不存在')
-        const changes = changedFields<{ role?: Role; active?: boolean }>(member, command.changes)
-        if (!changes) return []
+        const { password } = command
+        const changes = changedFields<{ role?: Role; active?: boolean }>(member, command.changes) ?? {}
+        if (Object.keys(changes).length === 0 && password === undefined) return []
         if (isActiveAdmin(member) && !isActiveAdmin({ ...member, ...changes }) && activeAdmins(state) === 1) {
           throw new Rejected('conflict', '不能停用或降级最后一个可用的管理员')
         }
-        return [{ type: 'MemberChanged', data: { id: command.id, ...changes } }]
+        return [{ type: 'MemberChanged', data: { id: command.id, ...changes, ...(password && { password }) } }]
       }
     }
   },

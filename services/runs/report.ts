@@ -23,7 +23,9 @@ export async function reportOf(
   const results = run.flows.map((name, flow): FlowReport => {
     const cases = rows.filter((row) => row.flow === flow).map(({ result }) => shown(whole(result)))
     const counts = countVerdicts(cases.map(({ state }) => state))
-    return { ...counts, cases, state: stateOf(counts), name }
+    // What has not ended has no verdict yet.
+    const state = run.state === null ? 'running' : stateOf(counts)
+    return { ...counts, cases, state, name }
   })
   return { run, results }
 }

@@ -170,6 +170,27 @@ describe('accounts', () => {
     expect((await platform.call('GET', '/api/users/me/', undefined, { token: again })).status).toBe(200)
   })
 
+  test('a user who was changed by another, the password too, is not changed by who has not seen it', async () => {
+    const { body, headers } = await platform.call('POST', '/api/users/', {
+      username: 'etag',
+      password: '\u{1F600}'.repeat(100),
+      role: 'tester',
+    })
+    const path = `/api/users/${body.id}/`
+    const seen = { 'if-match': headers.get('etag') ?? '' }
+    const first = await platform.call('PATCH', path, { password: 'first password' }, { headers: seen })
+    const second = await platform.call('PATCH', path, { password: 'second password' }, { headers: seen })
+    expect([first.status, second.status, second.body.code]).toEqual([200, 412, 'precondition_failed'])
+    const token = await login(platform.call, { username: 'etag', password: 'first password' })
+    const own = { old_password: 'first password', password: 'third password' }
+    const late = await platform.call('PATCH', '/api/users/me/', own, { token, headers: seen })
+    expect(late.status).toBe(412)
+    const me = await platform.call('GET', '/api/users/me/', undefined, { token })
+    const now = { 'if-match': me.headers.get('etag') ?? '' }
+    expect((await platform.call('PATCH', '/api/users/me/', own, { token, headers: now })).status).toBe(200)
+    await login(platform.call, { username: 'etag', password: 'third password' })
+  })
+
   test('a password change ends what was issued before', async () => {
     const token = await platform.userToken('tester', 'changer')
     const body = { old_password: 'password of changer', password: 'another password' }
@@ -203,6 +224,7 @@ describe('accounts', () => {
     ['username', { username: ' ', password: '123456', role: 'tester' }],
     ['password', { username: 'short', password: '12345', role: 'tester' }],
     ['password', { username: 'long', password: 'x'.repeat(129), role: 'tester' }],
+    ['password', { username: 'emoji', password: '\u{1F600}'.repeat(3), role: 'tester' }],
     ['role', { username: 'who', password: '123456', role: 'boss' }],
   ])('%s is named when it is wrong', async (field, body) => {
     const { status, body: refusal } = await platform.call('POST', '/api/users/', body)

@@ -100,6 +100,14 @@ describe('an idempotency key', () => {
     expect([elsewhere.status, byAnother.status]).toEqual([201, 201])
   })
 
+  test('is the same key however the path is spelled', async () => {
+    const headers = newKey()
+    const paths = [INTERFACES, INTERFACES.slice(0, -1), INTERFACES.toLowerCase()]
+    const answers = []
+    for (const path of paths) answers.push(await platform.call('POST', path, fresh(), { headers }))
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
+  })
+
   test('does not remember a refusal', async () => {
     const headers = newKey()
     const refused = await platform.call('POST', INTERFACES, { ...fresh(), project: 999_999 }, { headers })

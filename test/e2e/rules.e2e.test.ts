@@ -112,6 +112,7 @@ describe('refusals name the field', () => {
     ['a list for a request', CASES, { title: 'a', interface: 1, request: [] }, 'invalid', 'request'],
     ['an unknown key in a request', CASES, { title: 'a', interface: 1, request: { jsn: {} } }, 'invalid', 'request'],
     ['hooks in a request', CASES, { title: 'a', interface: 1, request: { hooks: {} } }, 'invalid', 'request'],
+    ['a number for a file', CASES, { title: 'a', interface: 1, file: 5 }, 'invalid', 'file'],
     ['text for a file', CASES, { title: 'a', interface: 1, file: 'x' }, 'invalid', 'file'],
     [
       'NUL deep inside',
@@ -168,6 +169,10 @@ describe('refusals of the request itself', () => {
     expect(await refused('PATCH', `${PROJECTS}999999999/`, { name: '' })).toMatchObject({ status: 404 })
   })
 
+  test('a body in an encoding that is not read is refused, not misread', async () => {
+    expect(await refused('POST', PROJECTS, '{}', { 'content-encoding': 'gzip' })).toMatchObject({ status: 415 })
+  })
+
   test('a slash at the end may be left out, and a request id comes back', async () => {
     const answer = await platform.call('GET', '/api/testPro/projects', undefined, {
       headers: { 'x-request-id': 'abc-1' },
@@ -199,6 +204,8 @@ describe('lists', () => {
       code: 'invalid',
       fields: ['project'],
     })
+    expect((await platform.call('GET', `${CASES}?scene=1`)).body).toEqual([])
+    expect(await refused('GET', `${CASES}?scene=x`, undefined)).toMatchObject({ status: 422, fields: ['scene'] })
     expect(await refused('GET', `${INTERFACES}?page=0`, undefined)).toMatchObject({ status: 422, fields: ['page'] })
   })
 })

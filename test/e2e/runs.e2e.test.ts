@@ -147,6 +147,14 @@ test('asked for twice with one key it runs once, and both get the one result', a
   expect([second?.text, third.text]).toEqual([first?.text, first?.text])
 })
 
+test('a form may ask for a run as well', async () => {
+  const cases = JSON.stringify({ title: '表单', interface: INTERFACE })
+  const answer = await platform.call('POST', RUN, new URLSearchParams({ env: String(env), cases }).toString(), {
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  })
+  expect([answer.status, answer.body.name, answer.body.state]).toEqual([200, '表单', '成功'])
+})
+
 test('not waited for, it is accepted, and its record is there at once', async () => {
   const { status, body } = await run({}, {}, `${RUN}?wait=false`)
   expect([status, body]).toEqual([
