@@ -61,7 +61,7 @@ export function text(description?: string, { min, max }: { min?: number; max?: n
 
 /** Characters as people count them, surrogate pairs as one. */
 function charactersOf(read: string): number {
-  return [...read].length
+  return Array.from(read).length
 }
 
 /** Text that may be blank or absent; `''` when absent. */
