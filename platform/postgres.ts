@@ -11,7 +11,7 @@ import {
 } from 'pg'
 import type { Log } from './log.ts'
 import { pause } from './pause.ts'
-import { type Database, DatabaseUnavailable, type Session, type Sql, sqlState } from './sql.ts'
+import { type Database, DatabaseUnavailable, type Session, type SessionOptions, type Sql, sqlState } from './sql.ts'
 
 export type DatabaseOptions = Readonly<{
   /** A URL (`postgres://user:password@host:5432/database`; `postgres://user@/database?host=/folder` for a Unix socket), or its parts. */
@@ -95,6 +95,10 @@ async function send<R extends object>(
   }
 }
 
+function isPipeline(client: ClientBase): boolean {
+  return 'pipeline' in client && client.pipeline === true
+}
+
 /** The connection is in an unknown state: it must not be used again. */
 class RollbackFailed extends Error {}
 
@@ -104,9 +108,11 @@ async function transact<T>(client: ClientBase, target: Target, work: (sql: Sql) 
     query: (text, values) =>
       over ? Promise.reject(new Error('this transaction is over')) : send(client, target, text, values),
   }
-  await send(client, target, 'begin')
+  // Where the connection is a pipeline, the work's first statements travel with it; else they wait in the driver's queue.
+  const begun = send(client, target, 'begin')
+  if (!isPipeline(client)) await begun
   try {
-    const result = await work(sql)
+    const [result] = await Promise.all([work(sql), begun])
     over = true
     await commit(client, target)
     return result
@@ -131,10 +137,14 @@ async function commit(client: ClientBase, { where }: Target): Promise<void> {
 async function openSession(
   config: ClientConfig,
   target: Target,
-  { name, synchronousCommit = true }: { name: string; synchronousCommit?: boolean },
+  { name, synchronousCommit = true, pipeline = false }: SessionOptions,
 ): Promise<Session> {
   const setup = synchronousCommit ? undefined : 'set synchronous_commit = off'
-  const { client, lost } = await connect({ ...config, application_name: `testledger ${name}` }, target.where, setup)
+  const { client, lost } = await connect(
+    { ...config, application_name: `testledger ${name}`, pipeline },
+    target.where,
+    setup,
+  )
   return {
     query: (text, values) => send(client, target, text, values),
     transaction: (work) =>

@@ -15,11 +15,18 @@ export interface Session extends Sql {
   close(): Promise<void>
 }
 
+export type SessionOptions = Readonly<{
+  name: string
+  synchronousCommit?: boolean
+  /** Statements are sent without waiting for the answers to those before them: what is sent together costs one round trip. */
+  pipeline?: boolean
+}>
+
 /** A Postgres database. The adapter is `postgres.ts`, which alone imports the driver. */
 export interface Database extends Sql {
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
   /** `synchronousCommit: false` is for rows that can be made again: a crash of the server may lose the newest of them, never a part of one. */
-  session(options: { name: string; synchronousCommit?: boolean }): Promise<Session>
+  session(options: SessionOptions): Promise<Session>
   /**
    * Calls `wake` at each NOTIFY on `channel`, with the server's process that sent it (`pg_backend_pid`), and without one after each
    * reconnection (what was sent meanwhile is lost); answers how to stop.

@@ -150,8 +150,10 @@ export class Lane {
     const session = await this.#open()
     if (readers.length === 0) return advance(session, due, position)
     await session.transaction(async (sql) => {
-      await advance(sql, due, position)
-      for (const { member, unseen } of readers) await member.projection.apply(sql, member.table, unseen)
+      // Sent together and carried out in this order: the checkpoints' rows are locked before any other is touched.
+      const moved = advance(sql, due, position)
+      const applied = readers.map(({ member, unseen }) => member.projection.apply(sql, member.table, unseen))
+      await Promise.all([moved, ...applied])
     })
   }
 
@@ -237,7 +239,7 @@ export class Lane {
   }
 
   #open(): Promise<Session> {
-    this.#session ??= this.#options.db.session({ name: 'projections', synchronousCommit: false })
+    this.#session ??= this.#options.db.session({ name: 'projections', synchronousCommit: false, pipeline: true })
     return this.#session
   }
 }
