@@ -1,4 +1,4 @@
-import { Rejected } from '../../contracts/core.ts'
+import { Rejected, type StreamId } from '../../contracts/core.ts'
 import { type Role, TEAM_STREAM, userStream } from '../../contracts/user.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import type { Folded, Folds } from '../commands/folds.ts'
@@ -52,14 +52,25 @@ export function createUsers(deps: {
 
   const members = async (): Promise<ReadonlyMap<number, Member>> => (await folds.read(team, TEAM_STREAM)).state.members
 
-  async function account(username: string): Promise<LiveUser | undefined> {
-    const { state } = await folds.read(user, userStream(username))
+  /** The streams of members by what the team knows of each: every request asks for one, and a name is hashed once instead. */
+  const streams = new WeakMap<Member, StreamId>()
+
+  function streamOf(member: Member): StreamId {
+    const known = streams.get(member)
+    if (known !== undefined) return known
+    const stream = userStream(member.username)
+    streams.set(member, stream)
+    return stream
+  }
+
+  async function account(stream: StreamId): Promise<LiveUser | undefined> {
+    const { state } = await folds.read(user, stream)
     return state.status === 'live' ? state : undefined
   }
 
   async function holder({ user_id, epoch }: Claims): Promise<{ member: Member; found: LiveUser } | undefined> {
     const member = (await members()).get(user_id)
-    const found = member?.active ? await account(member.username) : undefined
+    const found = member?.active ? await account(streamOf(member)) : undefined
     return member && found && epoch === epochOf(found, member) ? { member, found } : undefined
   }
 
@@ -130,7 +141,7 @@ export function createUsers(deps: {
 
   return {
     async login(username, password) {
-      const found = await account(username)
+      const found = await account(userStream(username))
       const right = await checkPassword(password, found?.password_hash)
       const member = found && (await members()).get(found.id)
       if (!right || !found || !member?.active) return undefined
