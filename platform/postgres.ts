@@ -104,26 +104,45 @@ class RollbackFailed extends Error {}
 
 async function transact<T>(client: ClientBase, target: Target, work: (sql: Sql) => Promise<T>): Promise<T> {
   let over = false
+  /** Statements under way whose answers are looked at when the work is done, first to last: the first failure is the cause of all. */
+  const sent: Promise<unknown>[] = []
+  const unwatched = <P>(answer: Promise<P>): Promise<P> => {
+    answer.catch(() => {})
+    return answer
+  }
   const sql: Sql = {
     query: (text, values) =>
       over ? Promise.reject(new Error('this transaction is over')) : send(client, target, text, values),
+    send(text, values) {
+      if (over) throw new Error('this transaction is over')
+      sent.push(unwatched(send(client, target, text, values)))
+    },
   }
-  // Where the connection is a pipeline, the work's first statements travel with it; else they wait in the driver's queue.
-  const begun = send(client, target, 'begin')
-  if (!isPipeline(client)) await begun
+  // Where the connection is a pipeline, the work's first statements travel with it, and the commit with its last.
+  sent.push(unwatched(send(client, target, 'begin')))
+  if (!isPipeline(client)) await sent[0]
   try {
-    const [result] = await Promise.all([work(sql), begun])
+    const result = await work(sql)
     over = true
-    await commit(client, target)
+    const committed = isPipeline(client) ? unwatched(commit(client, target)) : undefined
+    for (const answer of sent) await answer
+    await (committed ?? commit(client, target))
     return result
   } catch (error) {
     over = true
     if (error instanceof DatabaseUnavailable) throw error
+    const cause = await firstFailure(sent, error)
     await client.query('rollback').catch(() => {
-      throw new RollbackFailed('rollback failed', { cause: error })
+      throw new RollbackFailed('rollback failed', { cause })
     })
-    throw error
+    throw cause
   }
+}
+
+/** What failed first: statements after it were refused because of it. */
+async function firstFailure(sent: readonly Promise<unknown>[], error: unknown): Promise<unknown> {
+  for (const answer of await Promise.allSettled(sent)) if (answer.status === 'rejected') return answer.reason
+  return error
 }
 
 // The server answers the commit of a failed transaction with ROLLBACK and no error: work that swallowed the error would pass for done.

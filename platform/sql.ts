@@ -5,6 +5,17 @@ export interface Sql {
    * statements. Throws the server's error (`sqlState` tells which) or `DatabaseUnavailable`.
    */
   query<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>
+  /**
+   * In a transaction alone: a statement whose answer nobody needs. It is carried out before whatever follows it, and its failure fails
+   * the transaction; on a connection that is a pipeline the commit travels with it.
+   */
+  send?(text: string, values?: readonly unknown[]): void
+}
+
+/** Carries out a statement whose answer nobody needs: in a transaction it is not waited for. */
+export async function carryOut(sql: Sql, text: string, values?: readonly unknown[]): Promise<void> {
+  if (sql.send) sql.send(text, values)
+  else await sql.query(text, values)
 }
 
 /** A connection of one's own: for session locks, `listen`, and settings that must not reach others. One statement at a time. */

@@ -1,5 +1,5 @@
 import type { Position } from '../../contracts/core.ts'
-import type { Sql } from '../../platform/sql.ts'
+import { carryOut, type Sql, sqlState } from '../../platform/sql.ts'
 import type { Projection } from '../port.ts'
 import type { Member, Stopped } from './member.ts'
 
@@ -13,24 +13,34 @@ export class Rival extends Error {
 
 /**
  * Moves the checkpoints of all to `position`, if every one of them is where this process has left it. It comes first in a
- * transaction: it locks the rows, so that a rival waits here, before it could touch what is being written.
+ * transaction: it locks the rows, so that a rival waits here, before it could touch what is being written. In a transaction it is not
+ * waited for: `asRival` tells its refusal.
  */
 export async function advance(sql: Sql, members: readonly Member[], position: Position): Promise<void> {
-  const moved = await sql.query(
-    `update projections p set position = $1, stopped_position = null, error = null
-     from unnest($2::text[], $3::integer[], $4::integer[], $5::text[]) as m (name, version, generation, position)
-     where p.name = m.name and p.version = m.version and p.generation = m.generation
-       and p.position = m.position and p.state <> 'retired'
-     returning p.name`,
+  await carryOut(
+    sql,
+    `with moved as (
+       update projections p set position = $1, stopped_position = null, error = null
+       from unnest($2::text[], $3::integer[], $4::integer[], $5::text[]) as m (name, version, generation, position)
+       where p.name = m.name and p.version = m.version and p.generation = m.generation
+         and p.position = m.position and p.state <> 'retired'
+       returning 1
+     )
+     select projection_rival() where (select count(*) from moved) <> $6::integer`,
     [
       position,
       members.map(({ projection }) => projection.name),
       members.map(({ projection }) => projection.version),
       members.map(({ generation }) => generation),
       members.map((member) => member.position),
+      members.length,
     ],
   )
-  if (moved.length !== members.length) throw new Rival(members)
+}
+
+/** What `advance` failed with: `Rival` where a checkpoint was not where these members had left it. */
+export function asRival(error: unknown, members: readonly Member[]): unknown {
+  return sqlState(error) === 'TLRVL' ? new Rival(members) : error
 }
 
 /** Keeps with the checkpoint that the event behind it cannot be applied. */

@@ -3,8 +3,8 @@ import { upcast } from '../../contracts/events.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
 import type { Log } from '../../platform/log.ts'
 import { pause } from '../../platform/pause.ts'
-import { type Database, DatabaseUnavailable, type Session, sqlState } from '../../platform/sql.ts'
-import { advance, Rival } from './checkpoints.ts'
+import { type Database, DatabaseUnavailable, type Session, type Sql, sqlState } from '../../platform/sql.ts'
+import { advance, asRival, Rival } from './checkpoints.ts'
 import type { Member } from './member.ts'
 import { readAhead } from './read-ahead.ts'
 import { Turns } from './turns.ts'
@@ -148,13 +148,15 @@ export class Lane {
     const work = due.map((member) => ({ member, unseen: member.unseen(events) }))
     const readers = work.filter(({ member, unseen }) => member.reads(unseen))
     const session = await this.#open()
-    if (readers.length === 0) return advance(session, due, position)
-    await session.transaction(async (sql) => {
-      // Sent together and carried out in this order: the checkpoints' rows are locked before any other is touched.
-      const moved = advance(sql, due, position)
-      const applied = readers.map(({ member, unseen }) => member.projection.apply(sql, member.table, unseen))
-      await Promise.all([moved, ...applied])
-    })
+    try {
+      if (readers.length === 0) return await advance(session, due, position)
+      await session.transaction(async (sql) => {
+        await advance(sql, due, position)
+        await Promise.all(readers.map(({ member, unseen }) => member.projection.apply(sql, member.table, unseen)))
+      })
+    } catch (error) {
+      throw asRival(error, due)
+    }
   }
 
   /** The batch again, each member under a savepoint: those that cannot apply it leave the lane, the others are not held up. */
@@ -168,11 +170,14 @@ export class Lane {
         for (const member of due) {
           await sql.query('savepoint one_member')
           try {
-            await advance(sql, [member], position)
-            await member.projection.apply(sql, member.table, member.unseen(events))
+            // Each answer is waited for: what fails is to be known before the savepoint is released.
+            const awaited: Sql = { query: (text, values) => sql.query(text, values) }
+            await advance(awaited, [member], position)
+            await member.projection.apply(awaited, member.table, member.unseen(events))
             await sql.query('release savepoint one_member')
-          } catch (error) {
-            if (endsTerm(error) || error instanceof Rival) throw error
+          } catch (failure) {
+            const error = asRival(failure, [member])
+            if (endsTerm(error)) throw error
             failed.set(member, error)
             await sql.query('rollback to savepoint one_member')
           }

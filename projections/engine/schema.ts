@@ -31,6 +31,10 @@ export const engineMigrations: readonly Migration[] = [
          failed_position text,
          error text
        )`,
+      // A checkpoint that is not where its projector left it is an error of the statement, and so of its transaction: the commit can be
+      // sent before the answer is there.
+      `create function projection_rival() returns void language plpgsql as $$
+       begin raise exception 'another projector has moved a checkpoint' using errcode = 'TLRVL'; end $$`,
       `create table projection_skips (
          name text not null,
          version integer not null,

@@ -1,4 +1,4 @@
-import type { Sql } from '../../platform/sql.ts'
+import { carryOut, type Sql } from '../../platform/sql.ts'
 import { arrayText, type Column, type Value } from './columns.ts'
 import type { KeyEdit, Step } from './edits.ts'
 import { type AnyRow, keyId, keyValues, type Shape } from './shape.ts'
@@ -55,7 +55,8 @@ async function write(sql: Sql, { columns, key }: Shape, table: string, rows: rea
   const names = columns.map(({ name }) => `"${name}"`).join(', ')
   const set = columns.filter((column) => !key.includes(column)).map(({ name }) => `"${name}" = excluded."${name}"`)
   const conflict = `on conflict (${key.map(({ name }) => `"${name}"`).join(', ')})`
-  await sql.query(
+  await carryOut(
+    sql,
     `insert into ${table} (${names}) select * from unnest(${casts(columns)})
      ${conflict} do ${set.length === 0 ? 'nothing' : `update set ${set.join(', ')}`}`,
     columns.map(({ name }) => arrayText(rows.map((row) => row[name] ?? null))),
@@ -65,12 +66,12 @@ async function write(sql: Sql, { columns, key }: Shape, table: string, rows: rea
 async function remove(sql: Sql, shape: Shape, table: string, edits: readonly KeyEdit[]): Promise<void> {
   if (edits.length === 0) return
   const text = `delete from ${table} t using ${keysAsRows(shape)} where ${sameKey(shape)}`
-  await sql.query(text, keyArrays(shape, edits))
+  await carryOut(sql, text, keyArrays(shape, edits))
 }
 
 async function removeWhere(sql: Sql, shape: Shape, table: string, match: AnyRow): Promise<void> {
   const where = matching(shape, match, 1)
-  await sql.query(`delete from ${table} where ${where.text}`, where.values)
+  await carryOut(sql, `delete from ${table} where ${where.text}`, where.values)
 }
 
 async function patchWhere(
@@ -82,7 +83,7 @@ async function patchWhere(
   const set = Object.keys(fields).map((name, index) => `"${name}" = $${index + 1}::${typeOf(shape, name)}`)
   if (set.length === 0) return
   const where = matching(shape, match, set.length + 1)
-  await sql.query(`update ${table} set ${set.join(', ')} where ${where.text}`, [
+  await carryOut(sql, `update ${table} set ${set.join(', ')} where ${where.text}`, [
     ...Object.values(fields),
     ...where.values,
   ])
