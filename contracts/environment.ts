@@ -5,8 +5,8 @@ import type { JsonText } from './json.ts'
 /**
  * Where cases run: host, headers, variables, databases, functions (seed 000 四.2).
  *
- * `secrets` names what is encrypted, as `headers.Authorization` or `global_variable.token`; the passwords in `db` always are. An
- * encrypted value stands in the JSON texts as `{"$sealed": "…"}`.
+ * `secrets` names what is encrypted, as `headers.Authorization` or `global_variable.user.password`; the passwords in `db` always are. An
+ * encrypted value stands in the JSON texts as `{"$sealed": "…"}`; a name `$sealed`, `$$sealed`, … that a user sent has one `$` more.
  */
 export type EnvironmentFields = Readonly<{
   name: string

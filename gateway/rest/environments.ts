@@ -7,9 +7,10 @@ import { permits } from '../../services/access/permissions.ts'
 import { aggregates } from '../../services/commands/aggregates.ts'
 import type { EnvironmentCommand } from '../../services/commands/environment.ts'
 import { referred } from '../../services/commands/visible.ts'
+import { checkSecretPaths } from '../../services/environments/secret-paths.ts'
 import {
-  checkSecretPaths,
   openTexts,
+  resealTexts,
   sealTexts,
   type WholeEnvironment,
   withOverlay,
@@ -29,7 +30,10 @@ const fields = z.object({
   debug_global_variable: jsonObject('调试模式全局变量').default(NO_MEMBERS),
   db: jsonArray('数据库设置').default(NO_ITEMS),
   global_func: optionalText('全局工具函数脚本'),
-  secrets: listOf(text(), '加密保存的内容，如 headers.Authorization、global_variable.token').default([]),
+  secrets: listOf(
+    text(),
+    '加密保存的内容，如 headers.Authorization、global_variable.token、global_variable.user.password',
+  ).default([]),
 })
 type Fields = z.output<typeof fields>
 
@@ -142,15 +146,13 @@ export function environmentRoutes(modules: Modules): readonly Route[] {
           db,
           debug_global_variable: withOverlay(debug_global_variable, debug_overlay),
         }
-        // Where other members are secrets than before, what is not sent changes as well: it is sealed, or stands in clear again.
-        const texts = sent.secrets && sent.secrets.join() !== state.secrets.join() ? before : {}
-        const sealed = await sealTexts(
-          cipher,
-          state.project,
-          sent.secrets ?? state.secrets,
-          { ...texts, ...textsOf(sent) },
-          before,
-        )
+        const secrets = sent.secrets ?? state.secrets
+        const others = JSON.stringify(secrets) !== JSON.stringify(state.secrets)
+        // What is not sent changes as well where it becomes a secret or is one no longer.
+        const sealed = {
+          ...(others && (await resealTexts(cipher, state.project, secrets, before))),
+          ...(await sealTexts(cipher, state.project, secrets, textsOf(sent), before)),
+        }
         const changes = await blobs.spill({ ...plainFields(sent), ...sealed })
         return { type: 'ChangeEnvironment', ...moving, changes }
       },

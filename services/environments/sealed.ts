@@ -1,4 +1,5 @@
 import { isArray, isObject, type Json, type JsonText, parseJson, stringifyJson } from '../../contracts/json.ts'
+import { keptText, SEALED, sentText } from './lookalikes.ts'
 
 /** Encrypts under a project's data key; `decrypt` answers undefined when that key is gone or the text is not of that scope. */
 export interface Cipher {
@@ -6,17 +7,20 @@ export interface Cipher {
   decrypt(scope: string, cipher: string): Promise<string | undefined>
 }
 
+/** A cipher, and the data key that it uses. */
+export type Sealing = Readonly<{ cipher: Cipher; scope: string }>
+
 /** What a sealed value shows to those who may not read it, and where its key is gone. */
 export const MASK = '******'
 
-/** An encrypted value inside JSON: `{"$sealed": "…"}`. */
-const SEALED = '$sealed'
+/** Under the data key of a project's secrets. */
+export function sealingOf(cipher: Cipher, project: number): Sealing {
+  return { cipher, scope: `project-${project}` }
+}
 
-/** The data keys of a project's secrets. */
-export const scopeOf = (project: number): string => `project-${project}`
-
-export async function seal(cipher: Cipher, scope: string, value: Json): Promise<Json> {
-  return new Map([[SEALED, await cipher.encrypt(scope, stringifyJson(value))]])
+/** `{"$sealed": "…"}` with the value encrypted as it was sent. `value` is as it is kept (`keptText`). */
+export async function seal({ cipher, scope }: Sealing, value: Json): Promise<Json> {
+  return new Map([[SEALED, await cipher.encrypt(scope, sentText(stringifyJson(value)))]])
 }
 
 function ciphertext(json: Json): string | undefined {
@@ -24,33 +28,52 @@ function ciphertext(json: Json): string | undefined {
   return typeof text === 'string' ? text : undefined
 }
 
-/** The value in clear; `MASK` where the data key is gone, and for what only looks sealed because a user sent it so. */
-export async function unseal(cipher: Cipher, scope: string, json: Json): Promise<Json> {
+/** The value in clear as it is kept; undefined where the data key is gone. What is not sealed stays. */
+export async function unseal({ cipher, scope }: Sealing, json: Json): Promise<Json | undefined> {
   const text = ciphertext(json)
   if (text === undefined) return json
   const clear = await cipher.decrypt(scope, text)
-  return clear === undefined ? MASK : parseJson(clear)
+  return clear === undefined ? undefined : parseJson(keptText(clear as JsonText))
 }
 
 export function isSealed(json: Json | undefined): boolean {
   return json !== undefined && ciphertext(json) !== undefined
 }
 
-/** Every sealed value inside `json`, at any depth, replaced by what `open` makes of it. */
-export async function mapSealed(json: Json, open: (sealed: Json) => Promise<Json> | Json): Promise<Json> {
-  if (isSealed(json)) return open(json)
+type Change<A extends readonly unknown[]> = (...change: A) => Promise<Json> | Json
+
+/** An object or an array with each member changed; the items of an array have their index for a name. */
+export async function mapMembers(json: Json, change: Change<[value: Json, name: string]>): Promise<Json> {
   if (isObject(json)) {
-    const members = await Promise.all(
-      [...json].map(async ([name, value]) => [name, await mapSealed(value, open)] as const),
+    const changed = await Promise.all(
+      [...json].map(async ([name, value]) => [name, await change(value, name)] as const),
     )
-    return new Map(members)
+    return new Map(changed)
   }
-  if (isArray(json)) return Promise.all(json.map((item) => mapSealed(item, open)))
-  return json
+  return isArray(json) ? Promise.all(json.map(async (item, index) => change(item, String(index)))) : json
 }
 
-/** `text` with its sealed values opened; the very text where there are none. */
-export async function mapSealedText(text: JsonText, open: (sealed: Json) => Promise<Json> | Json): Promise<JsonText> {
-  if (!text.includes(SEALED)) return text
-  return stringifyJson(await mapSealed(parseJson(text), open))
+/** Every sealed value inside `json`, at any depth, replaced by what `open` makes of it. */
+export async function mapSealed(json: Json, open: Change<[sealed: Json]>): Promise<Json> {
+  // Most values hold none, and are large at times: a promise for each of their members would cost more than a look.
+  return anySealed(json) ? replaceSealed(json, open) : json
+}
+
+async function replaceSealed(json: Json, open: Change<[sealed: Json]>): Promise<Json> {
+  return isSealed(json) ? open(json) : mapMembers(json, (value) => replaceSealed(value, open))
+}
+
+function anySealed(json: Json): boolean {
+  if (isObject(json)) return isSealed(json) || [...json.values()].some(anySealed)
+  return isArray(json) && json.some(anySealed)
+}
+
+/** Whether a kept text holds sealed values. Only the platform writes that name with one `$`, and it writes no space. */
+export function holdsSealed(text: JsonText): boolean {
+  return text.includes(`{"${SEALED}":"`)
+}
+
+/** A kept text as it was sent, with its sealed values opened: the very text where there are none. */
+export async function openText(text: JsonText, open: Change<[sealed: Json]>): Promise<JsonText> {
+  return sentText(holdsSealed(text) ? stringifyJson(await mapSealed(parseJson(text), open)) : text)
 }

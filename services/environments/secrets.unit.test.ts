@@ -1,31 +1,36 @@
 import { describe, expect, test } from '@jest/globals'
 import { type JsonText, parseJson } from '../../contracts/json.ts'
+import { checkSecretPaths } from './secret-paths.ts'
 import {
-  checkSecretPaths,
   type EnvironmentTexts,
   openTexts,
+  resealTexts,
   sealTexts,
   sealVariables,
   secretValues,
   type WholeEnvironment,
   withOverlay,
 } from './secrets.ts'
-import { type Cipher, isSealed, MASK, mapSealedText } from './sealed.ts'
+import { type Cipher, isSealed, MASK, openText } from './sealed.ts'
 
 const json = (text: string): JsonText => text as JsonText
 
 /** Encrypts so that a reader sees what was encrypted, and that no two encryptions are the same. */
 function cipherOf(lost: readonly string[] = []): Cipher {
-  let count = 0
+  const counts = new Map<string, number>()
   return {
-    encrypt: (scope, text) => Promise.resolve(`${scope}#${++count}#${text}`),
+    encrypt(scope, text) {
+      const count = (counts.get(text) ?? 0) + 1
+      counts.set(text, count)
+      return Promise.resolve(`${scope}#${count}#${text}`)
+    },
     decrypt(scope, sealed) {
       const [owner, , ...text] = sealed.split('#')
       return Promise.resolve(owner === scope && !lost.includes(scope) ? text.join('#') : undefined)
     },
   }
 }
-/** What the `nth` encryption of a text is written as. */
+/** What the `nth` encryption of `text` is written as. */
 const sealed = (nth: number, text: string, project = 7): string =>
   `{"$sealed":${JSON.stringify(`project-${project}#${nth}#${text}`)}}`
 
@@ -74,7 +79,7 @@ describe('sealing', () => {
     const secrets = ['headers.Authorization', 'global_variable.token', 'global_variable.n', 'global_variable.absent']
     expect(await seal(texts, secrets)).toEqual({
       headers: `{"A":"x","Authorization":${sealed(1, '"Bearer 1"')}}`,
-      global_variable: `{"token":${sealed(2, '{"a":[1.0]}')},"n":${sealed(3, '12345678901234567890')},"open":null}`,
+      global_variable: `{"token":${sealed(1, '{"a":[1.0]}')},"n":${sealed(1, '12345678901234567890')},"open":null}`,
     })
   })
 
@@ -86,10 +91,28 @@ describe('sealing', () => {
     })
   })
 
-  test('takes a name with dots whole, and looks at the first level alone', async () => {
+  test('takes a name with dots whole', async () => {
     const text = json('{"a.b":1,"a":{"b":2}}')
     expect(await seal({ global_variable: text }, ['global_variable.a.b'])).toEqual({
       global_variable: `{"a.b":${sealed(1, '1')},"a":{"b":2}}`,
+    })
+  })
+
+  test.each([
+    ['a.b', '{"a":{"b":"x","c":1}}', `{"a":{"b":${sealed(1, '"x"')},"c":1}}`],
+    ['a.1.k', '{"a":[{"k":"x"},{"k":"y"},"k"]}', `{"a":[{"k":"x"},{"k":${sealed(1, '"y"')}},"k"]}`],
+    ['a.b.c', '{"a":{"b.c":1,"b":{"c":2}}}', `{"a":{"b.c":${sealed(1, '1')},"b":{"c":2}}}`],
+    ['a.b.c', '{"a.b":{"c":1},"a":{"b":{"c":2}}}', `{"a.b":{"c":${sealed(1, '1')}},"a":{"b":{"c":${sealed(1, '2')}}}}`],
+    ['a.b', '{ "a": "text", "ab": {"b": 1} }', '{ "a": "text", "ab": {"b": 1} }'],
+    ['a.b', '{ "a": [1, 2] }', '{ "a": [1, 2] }'],
+  ])('else goes along %s in %s', async (path, text, kept) => {
+    expect(await seal({ global_variable: json(text) }, [`global_variable.${path}`])).toEqual({ global_variable: kept })
+  })
+
+  test('takes what is named with something inside it once, as a whole', async () => {
+    const secrets = ['global_variable.a.b', 'global_variable.a']
+    expect(await seal({ global_variable: json('{"a":{"b":1}}') }, secrets)).toEqual({
+      global_variable: `{"a":${sealed(1, '{"b":1}')}}`,
     })
   })
 
@@ -109,7 +132,7 @@ describe('sealing', () => {
     const texts = { headers: json('{ "b": 1.0,\n "a": "\\u00e9", "b": 2 }'), db: json('[ {"name": "x"} ]') }
     expect(await seal(texts, ['headers.absent'])).toEqual(texts)
     expect(await seal({})).toEqual({})
-    expect(await seal({ headers: json('[1]'), db: json('{"config":{"password":"x"}}') }, ['headers.0'])).toEqual({
+    expect(await seal({ headers: json('[1]'), db: json('{"config":{"password":"x"}}') }, ['headers.x'])).toEqual({
       headers: '[1]',
       db: '{"config":{"password":"x"}}',
     })
@@ -124,7 +147,6 @@ describe('a sealed value that is written again', () => {
   test.each([
     ['its mask', `{"t":"${MASK}","plain":"p"}`],
     ['the value itself', '{"t":"old","plain":"p"}'],
-    ['its ciphertext', `{"t":${sealed(9, '"old"')},"plain":"p"}`],
   ])('by %s keeps its ciphertext: it is no change', async (_, text) => {
     expect(await again(text)).toEqual(before)
   })
@@ -150,20 +172,96 @@ describe('a sealed value that is written again', () => {
     expect(kept).toEqual({ global_variable: `{"t":${sealed(9, '"old"')}}` })
   })
 
-  test('a mask where nothing was sealed is a value like any other', async () => {
+  test('a mask where nothing was sealed is refused where it would be a secret, and is a value elsewhere', async () => {
+    const refused = { name: 'Rejected', code: 'invalid', field: 'global_variable' }
+    for (const text of [`{"plain":"${MASK}"}`, `{"plain":{"deep":["${MASK}"]}}`]) {
+      await expect(again(text, ['global_variable.plain'])).rejects.toMatchObject(refused)
+    }
     expect(await seal({ global_variable: json(`{"new":"${MASK}","plain":"${MASK}"}`) }, [], before)).toEqual({
       global_variable: `{"new":"${MASK}","plain":"${MASK}"}`,
     })
-    expect(await again(`{"plain":"${MASK}"}`, ['global_variable.plain'])).toEqual({
-      global_variable: `{"plain":${sealed(1, `"${MASK}"`)}}`,
+  })
+
+  test('is found again inside objects and arrays', async () => {
+    const kept = { global_variable: json(`{"a":{"b":[${sealed(8, '"x"')},${sealed(9, '"y"')}]},"n":1}`) }
+    const secrets = ['global_variable.a.b.0', 'global_variable.a.b.1']
+    for (const item of [MASK, 'x']) {
+      const text = json(`{"a":{"b":["${item}","${MASK}"]},"n":1}`)
+      expect(await seal({ global_variable: text }, secrets, kept)).toEqual(kept)
+    }
+    const shorter = json(`{"n":2,"a":{"b":["${MASK}"]}}`)
+    expect(await seal({ global_variable: shorter }, secrets, kept)).toEqual({
+      global_variable: `{"n":2,"a":{"b":[${sealed(8, '"x"')}]}}`,
     })
+    const moved = json(`{"a":{"c":0,"b":{"0":"${MASK}"}}}`)
+    await expect(seal({ global_variable: moved }, secrets, kept)).rejects.toMatchObject({ field: 'global_variable' })
+  })
+
+  test('is found again by masks when what is named grows or shrinks', async () => {
+    const inner = { global_variable: json(`{"a":{"b":${sealed(9, '"x"')},"c":1}}`) }
+    const outer = { global_variable: json(`{"a":${sealed(9, '{"b":"x","c":1}')}}`) }
+    expect(await seal({ global_variable: json(`{"a":{"b":"${MASK}","c":1}}`) }, ['global_variable.a'], inner)).toEqual({
+      global_variable: `{"a":${sealed(1, '{"b":"x","c":1}')}}`,
+    })
+    expect(await seal({ global_variable: json(`{"a":"${MASK}"}`) }, ['global_variable.a.b'], outer)).toEqual({
+      global_variable: `{"a":{"b":${sealed(1, '"x"')},"c":1}}`,
+    })
+  })
+
+  test('is found again under a header of another case, unless several are the same but for their case', async () => {
+    const kept = { headers: json(`{"Authorization":${sealed(9, '"x"')}}`) }
+    const secrets = ['headers.Authorization']
+    for (const value of [MASK, 'x']) {
+      expect(await seal({ headers: json(`{"authorization":"${value}"}`) }, secrets, kept)).toEqual({
+        headers: `{"authorization":${sealed(9, '"x"')}}`,
+      })
+    }
+    const two = { headers: json(`{"A":${sealed(8, '"x"')},"a":${sealed(9, '"y"')}}`) }
+    expect(await seal({ headers: json(`{"a":"${MASK}"}`) }, ['headers.a'], two)).toEqual({
+      headers: `{"a":${sealed(9, '"y"')}}`,
+    })
+    const three = { headers: json(`{"AB":${sealed(8, '"x"')},"ab":${sealed(9, '"y"')}}`) }
+    await expect(seal({ headers: json(`{"Ab":"${MASK}"}`) }, ['headers.ab'], three)).rejects.toMatchObject({
+      field: 'headers',
+    })
+  })
+})
+
+describe('when other members are named', () => {
+  const reseal = (texts: Partial<EnvironmentTexts>, secrets: readonly string[], cipher = cipherOf()) =>
+    resealTexts(cipher, 7, secrets, texts)
+
+  test('those are sealed, what was one stands in clear again, and the rest is not spoken of', async () => {
+    const texts = {
+      headers: json('{ "a": 1.0, "a": 2 }'),
+      global_variable: json(`{"was":${sealed(9, '"x"')},"stays":${sealed(9, '"y"')},"new":{"k":1.0}}`),
+      db: json(`[{"name":"d","config":{"password":${sealed(9, '"p"')}}}]`),
+    }
+    expect(await reseal(texts, ['global_variable.stays', 'global_variable.new.k'])).toEqual({
+      global_variable: `{"was":"x","stays":${sealed(9, '"y"')},"new":{"k":${sealed(1, '1.0')}}}`,
+    })
+  })
+
+  test('more or less of a value is sealed', async () => {
+    const inner = json(`{"a":{"b":${sealed(9, '"x"')},"c":1}}`)
+    const outer = json(`{"a":${sealed(1, '{"b":"x","c":1}')}}`)
+    expect(await reseal({ global_variable: inner }, ['global_variable.a'])).toEqual({ global_variable: outer })
+    expect(await reseal({ global_variable: outer }, ['global_variable.a.b'])).toEqual({
+      global_variable: `{"a":{"b":${sealed(1, '"x"')},"c":1}}`,
+    })
+  })
+
+  test('what debug runs saved stays sealed, and so does what cannot be opened', async () => {
+    const text = json(`{"t":${sealed(9, '"x"')}}`)
+    expect(await reseal({ debug_global_variable: text }, [])).toEqual({})
+    expect(await reseal({ global_variable: text }, [], cipherOf(['project-7']))).toEqual({})
   })
 })
 
 describe('what a debug run saved', () => {
   test('is sealed, whatever its name', async () => {
     const saved = await sealVariables(cipherOf(), 7, { token: json('"t"'), n: json('1.0') })
-    expect(saved).toEqual({ token: sealed(1, '"t"'), n: sealed(2, '1.0') })
+    expect(saved).toEqual({ token: sealed(1, '"t"'), n: sealed(1, '1.0') })
   })
 
   test('stays sealed while it does not change, though nobody names it a secret', async () => {
@@ -190,7 +288,7 @@ describe('passwords of databases', () => {
 
   test('are always sealed, and nothing else of an entry', async () => {
     const text = json(`[${entry('a', '"p1"')},{"name":"b","config":{}},{"name":"c"},3,${entry('d', '7')}]`)
-    const sealedText = `[${entry('a', sealed(1, '"p1"'))},{"name":"b","config":{}},{"name":"c"},3,${entry('d', sealed(2, '7'))}]`
+    const sealedText = `[${entry('a', sealed(1, '"p1"'))},{"name":"b","config":{}},{"name":"c"},3,${entry('d', sealed(1, '7'))}]`
     expect(await seal({ db: text })).toEqual({ db: sealedText })
   })
 
@@ -201,10 +299,32 @@ describe('passwords of databases', () => {
       db: `[${entry('b', sealed(9, '"pb"'))},${entry('a', sealed(8, '"pa"'))}]`,
     })
     // Another name is another database: its mask stands for nothing.
-    expect(await seal({ db: json(`[${entry('c', `"${MASK}"`)}]`) }, [], before)).toEqual({
-      db: `[${entry('c', sealed(1, `"${MASK}"`))}]`,
+    await expect(seal({ db: json(`[${entry('c', `"${MASK}"`)}]`) }, [], before)).rejects.toMatchObject({
+      code: 'invalid',
+      field: 'db',
     })
   })
+
+  const same = (name: string, user: string, password: string) =>
+    `{${name}"config":{"user":"${user}","password":${password}}}`
+  test.each([['"name":"d",'], [''], ['"name":7.0,'], ['"name":null,'], ['"name":{"a":1},']])(
+    'are found again among several with {%s}: by the rest of the entry, then by their order',
+    async (name) => {
+      const [first, second, third] = [sealed(7, '"1"'), sealed(8, '"2"'), sealed(9, '"3"')]
+      const before = { db: json(`[${same(name, 'u', first)},${same(name, 'u', second)},${same(name, 'v', third)}]`) }
+      const again = async (...entries: readonly string[]) =>
+        (await seal({ db: json(`[${entries.join(',')}]`) }, [], before)).db
+      const mask = `"${MASK}"`
+      expect(await again(same(name, 'u', mask), same(name, 'u', mask), same(name, 'v', mask))).toBe(before.db)
+      expect(await again(same(name, 'v', mask))).toBe(`[${same(name, 'v', third)}]`)
+      expect(await again(same(name, 'v', mask), same(name, 'w', mask))).toBe(
+        `[${same(name, 'v', third)},${same(name, 'w', first)}]`,
+      )
+      await expect(again(...Array.from({ length: 4 }, () => same(name, 'u', mask)))).rejects.toMatchObject({
+        field: 'db',
+      })
+    },
+  )
 })
 
 describe('reading', () => {
@@ -240,7 +360,54 @@ describe('reading', () => {
   test('texts without sealed values stay letter for letter', async () => {
     const text = json('{ "a": 1.0,\n "a": "\\u0041" }')
     expect(await openTexts(cipherOf(), environment({ headers: text }), 'masked')).toMatchObject({ headers: text })
-    expect(await mapSealedText(text, () => MASK)).toBe(text)
+    expect(await openText(text, () => MASK)).toBe(text)
+  })
+
+  test.each([
+    '{"$sealed":"abc"}',
+    '{ "a": [ {"$sealed" : "x", "$sealed":"y"} ], "n": 1.0, "a": "$sealed" }',
+    String.raw`{"\u0024s\u0065aled":"x","$$sealed":{"$$$sealed":"\"$sealed\":"},"\\":{"\u0073":"{\"$sealed\":\"\"}"}}`,
+    String.raw`{"x\"$sealed":"a","$seale\u0064":"b\\","sealed":"$","$sealed ":{}}`,
+  ])('what a user sent that looks sealed is answered letter for letter: %s', async (sent) => {
+    const texts = {
+      headers: json(sent),
+      global_variable: json(sent),
+      debug_global_variable: json(sent),
+      db: json(`[${sent}]`),
+    }
+    const kept = await seal(texts)
+    for (const reader of ['clear', 'masked'] as const) {
+      expect(await openTexts(cipherOf(), environment(kept), reader)).toEqual(texts)
+    }
+    expect(await seal(texts, [], kept)).toEqual(kept)
+  })
+
+  test('what looks sealed beside and inside a secret is what was sent, and may be named by its name', async () => {
+    const clear = '{"$sealed":"x","$$sealed":{"$sealed":1.0},"t":{"$sealed":"y"},"p":{"$sealed":"z"}}'
+    const secrets = ['global_variable.t', 'global_variable.$sealed', 'global_variable.p.$sealed']
+    const kept = await seal({ global_variable: json(clear) }, secrets)
+    const whole = environment({ ...kept, secrets })
+    expect((await openTexts(cipherOf(), whole, 'clear')).global_variable).toBe(clear)
+    const masked = `{"$sealed":"${MASK}","$$sealed":{"$sealed":1.0},"t":"${MASK}","p":{"$sealed":"${MASK}"}}`
+    expect((await openTexts(cipherOf(), whole, 'masked')).global_variable).toBe(masked)
+    expect(await seal({ global_variable: json(masked) }, secrets, kept)).toEqual(kept)
+  })
+
+  test('a variable that a debug run saved is called what it was called', async () => {
+    const debug_overlay = await sealVariables(cipherOf(), 7, {
+      $sealed: json('{"$sealed":"x"}'),
+      $$sealed: json('1'),
+    })
+    const { debug_global_variable } = await seal({ debug_global_variable: json('{"$sealed":"old"}') })
+    const whole = environment({ debug_global_variable: debug_global_variable!, debug_overlay })
+    expect((await openTexts(cipherOf(), whole, 'clear')).debug_global_variable).toBe(
+      '{"$sealed":{"$sealed":"x"},"$$sealed":1}',
+    )
+  })
+
+  test('a text that merely speaks of sealed values stays letter for letter', async () => {
+    const text = json('{ "a": "$sealed", "b": 1.0 }')
+    expect(await openTexts(cipherOf(), environment({ headers: text }), 'clear')).toMatchObject({ headers: text })
   })
 
   test('only what has that one member, a text, is sealed', () => {
@@ -276,6 +443,15 @@ describe('the values that results must not show', () => {
       secrets: ['global_variable.token', 'debug_global_variable.a'],
     })
     expect(await secretValues(cipherOf(), whole)).toEqual(['written', 'saved-token'])
+  })
+
+  test('are what is named inside objects, be it sealed alone, as a part of what a debug run saved, or not yet', async () => {
+    const whole = environment({
+      global_variable: json(`{"a":{"b":${sealed(1, '"alone"')},"c":"clear"},"old":{"b":"unsealed"}}`),
+      debug_overlay: { a: json(sealed(2, '{"b":"partly","c":"unnamed"}')) },
+      secrets: ['global_variable.a.b', 'global_variable.old.b'],
+    })
+    expect(await secretValues(cipherOf(), whole)).toEqual(['alone', 'unsealed', 'partly'])
   })
 
   test('are none where the key is gone', async () => {
