@@ -110,6 +110,93 @@ test('what becomes a secret is sealed, what is one no longer stands in clear aga
   expect(masked.headers.Authorization).toBe(AUTHORIZATION)
 })
 
+test('a mask finds its secret again under a header of another case and among entries of one name, or is refused', async () => {
+  const renamed = await platform.call('PATCH', path, { headers: { authorization: '******' } })
+  expect(renamed.body.headers).toEqual({ authorization: AUTHORIZATION })
+  for (const name of [{ name: 'd' }, {}, { name: 7 }]) {
+    const db = ['first', 'second'].map((password) => ({ ...name, config: { password } }))
+    expect((await platform.call('PATCH', path, { db })).body.db).toEqual(db)
+    const { body: masked } = await platform.call('GET', path, undefined, { token: viewer })
+    expect((await platform.call('PUT', path, masked)).body.db).toEqual(db)
+  }
+  const lost = [
+    [{ db: [{ name: 'unknown', config: { password: '******' } }] }, 'db'],
+    [{ headers: { Other: '******' }, secrets: ['headers.Other'] }, 'headers'],
+    [{ global_variable: { a: { b: '******' } }, secrets: ['global_variable.a.b'] }, 'global_variable'],
+  ] as const
+  const events = await platform.eventsOf(async () => {
+    for (const [changes, field] of lost) {
+      const { status, text } = await platform.call('PATCH', path, changes)
+      expect(status).toBe(422)
+      expect(text).toContain(field)
+    }
+  })
+  expect(events).toEqual([])
+  const open = { global_variable: { open: '******' } }
+  expect((await platform.call('PATCH', path, open)).body).toMatchObject(open)
+})
+
+test('naming other members changes no password, whatever the entries are called', async () => {
+  for (const name of [{ name: 'd' }, {}, { name: 7 }]) {
+    const db = ['first', 'second'].map((password) => ({ ...name, config: { password } }))
+    await platform.call('PATCH', path, { db, secrets: [] })
+    expect((await platform.call('PATCH', path, { secrets: ['headers.a'] })).body.db).toEqual(db)
+  }
+})
+
+test('the names are compared one by one', async () => {
+  const headers = { a: 'x', b: 'y' }
+  await platform.call('PATCH', path, { headers, secrets: ['headers.a,headers.b'] })
+  await platform.call('PATCH', path, { secrets: ['headers.a', 'headers.b'] })
+  const { body: masked } = await platform.call('GET', path, undefined, { token: viewer })
+  expect(masked.headers).toEqual({ a: '******', b: '******' })
+})
+
+test('a secret may lie inside a variable', async () => {
+  const variables = { a: { b: 'nested-s3cr3t', c: 'open' }, list: [{ k: 'listed-s3cr3t' }] }
+  const secrets = ['global_variable.a.b', 'global_variable.list.0.k', 'global_variable.absent.b']
+  await platform.call('PATCH', path, { global_variable: variables, secrets })
+  const { body: masked } = await platform.call('GET', path, undefined, { token: viewer })
+  expect(masked.global_variable).toEqual({ a: { b: '******', c: 'open' }, list: [{ k: '******' }] })
+  for (const written of [masked.global_variable, variables]) {
+    const events = await platform.eventsOf(async () => {
+      const { body } = await platform.call('PATCH', path, { global_variable: written })
+      expect(body.global_variable).toEqual(variables)
+    })
+    expect(events).toEqual([])
+  }
+  const run = await platform.call('POST', '/api/TestInterFace/cases/run/', {
+    env: env.id,
+    cases: {
+      title: '嵌套密钥',
+      interface: { url: '/pay', method: 'post', name: '支付' },
+      setup_script: "print(ENV['a']['b'], ENV['list'][0]['k'], ENV['a']['c'])",
+    },
+  })
+  expect(run.text).toContain('****** ****** open')
+  const everything = `${run.text}${await stored()}`
+  for (const secret of ['nested-s3cr3t', 'listed-s3cr3t']) expect(everything).not.toContain(secret)
+  await platform.call('PATCH', path, { secrets: [] })
+  const { body: shown } = await platform.call('GET', path, undefined, { token: viewer })
+  expect(shown.global_variable).toEqual(variables)
+}, 60_000)
+
+test('what merely looks sealed is answered as it was sent, to viewers too', async () => {
+  const { host, name } = { host: target.url, name: 'e' }
+  const sent = {
+    headers: { $sealed: 'abc' },
+    global_variable: { $sealed: 'x', deep: [{ $sealed: 'y' }, { $$sealed: 'z' }] },
+    db: [{ $sealed: 'x' }, { name: 'd', config: { $sealed: 'y' } }],
+  }
+  for (const secrets of [[], ['headers.other', 'global_variable.other']]) {
+    const written = await platform.call('POST', ENVS, { ...sent, secrets, host, name, project: env.project })
+    expect(written.status).toBe(201)
+    expect(written.body).toMatchObject(sent)
+    const { body } = await platform.call('GET', `${ENVS}${written.body.id}/`, undefined, { token: viewer })
+    expect(body).toMatchObject(sent)
+  }
+})
+
 test('what a debug run saves is sealed, and masked for viewers', async () => {
   await platform.call('POST', '/api/TestInterFace/cases/run/', {
     env: env.id,
