@@ -105,6 +105,7 @@ describe('sealing', () => {
     ['a.b.c', '{"a.b":{"c":1},"a":{"b":{"c":2}}}', `{"a.b":{"c":${sealed(1, '1')}},"a":{"b":{"c":${sealed(1, '2')}}}}`],
     ['a.b', '{ "a": "text", "ab": {"b": 1} }', '{ "a": "text", "ab": {"b": 1} }'],
     ['a.b', '{ "a": [1, 2] }', '{ "a": [1, 2] }'],
+    ['aXb', '{ "a": {"b": 1} }', '{ "a": {"b": 1} }'],
   ])('else goes along %s in %s', async (path, text, kept) => {
     expect(await seal({ global_variable: json(text) }, [`global_variable.${path}`])).toEqual({ global_variable: kept })
   })
@@ -253,7 +254,9 @@ describe('when other members are named', () => {
 
   test('what debug runs saved stays sealed, and so does what cannot be opened', async () => {
     const text = json(`{"t":${sealed(9, '"x"')}}`)
-    expect(await reseal({ debug_global_variable: text }, [])).toEqual({})
+    for (const secrets of [[], ['debug_global_variable.t.k']]) {
+      expect(await reseal({ debug_global_variable: text }, secrets)).toEqual({})
+    }
     expect(await reseal({ global_variable: text }, [], cipherOf(['project-7']))).toEqual({})
   })
 })
@@ -367,7 +370,7 @@ describe('reading', () => {
     '{"$sealed":"abc"}',
     '{ "a": [ {"$sealed" : "x", "$sealed":"y"} ], "n": 1.0, "a": "$sealed" }',
     String.raw`{"\u0024s\u0065aled":"x","$$sealed":{"$$$sealed":"\"$sealed\":"},"\\":{"\u0073":"{\"$sealed\":\"\"}"}}`,
-    String.raw`{"x\"$sealed":"a","$seale\u0064":"b\\","sealed":"$","$sealed ":{}}`,
+    String.raw`{"x\"$sealed":"a","x\"$$sealed":"a","$seale\u0064":"b\\","sealed":"$","$sealed ":{}}`,
   ])('what a user sent that looks sealed is answered letter for letter: %s', async (sent) => {
     const texts = {
       headers: json(sent),
@@ -383,30 +386,35 @@ describe('reading', () => {
   })
 
   test('what looks sealed beside and inside a secret is what was sent, and may be named by its name', async () => {
-    const clear = '{"$sealed":"x","$$sealed":{"$sealed":1.0},"t":{"$sealed":"y"},"p":{"$sealed":"z"}}'
+    const clear =
+      '{"$sealed":"x","$$sealed":{"$sealed":1.0},"t":{"$sealed":"y","$$sealed":[]},"p":{"$sealed":"z"},"e":{"$sealed":"w"}}'
+    const sent = clear.replace('"e":{"$sealed"', String.raw`"e":{"\u0024s\u0065ale\u0064"`)
     const secrets = ['global_variable.t', 'global_variable.$sealed', 'global_variable.p.$sealed']
-    const kept = await seal({ global_variable: json(clear) }, secrets)
+    const kept = await seal({ global_variable: json(sent) }, secrets)
     const whole = environment({ ...kept, secrets })
     expect((await openTexts(cipherOf(), whole, 'clear')).global_variable).toBe(clear)
-    const masked = `{"$sealed":"${MASK}","$$sealed":{"$sealed":1.0},"t":"${MASK}","p":{"$sealed":"${MASK}"}}`
+    const masked = `{"$sealed":"${MASK}","$$sealed":{"$sealed":1.0},"t":"${MASK}","p":{"$sealed":"${MASK}"},"e":{"$sealed":"w"}}`
     expect((await openTexts(cipherOf(), whole, 'masked')).global_variable).toBe(masked)
     expect(await seal({ global_variable: json(masked) }, secrets, kept)).toEqual(kept)
+    const opened = environment(await resealTexts(cipherOf(), 7, [], kept))
+    expect((await openTexts(cipherOf(), opened, 'masked')).global_variable).toBe(clear)
   })
 
   test('a variable that a debug run saved is called what it was called', async () => {
     const debug_overlay = await sealVariables(cipherOf(), 7, {
       $sealed: json('{"$sealed":"x"}'),
-      $$sealed: json('1'),
+      $$sealed: json('{"$$sealed":1}'),
     })
-    const { debug_global_variable } = await seal({ debug_global_variable: json('{"$sealed":"old"}') })
-    const whole = environment({ debug_global_variable: debug_global_variable!, debug_overlay })
+    const written = await seal({ debug_global_variable: json('{"$sealed":"old","$$$sealed":"gone"}') })
+    const whole = environment({ ...written, debug_overlay: { ...debug_overlay, $$$sealed: null } })
     expect((await openTexts(cipherOf(), whole, 'clear')).debug_global_variable).toBe(
-      '{"$sealed":{"$sealed":"x"},"$$sealed":1}',
+      '{"$sealed":{"$sealed":"x"},"$$sealed":{"$$sealed":1}}',
     )
   })
 
   test('a text that merely speaks of sealed values stays letter for letter', async () => {
     const text = json('{ "a": "$sealed", "b": 1.0 }')
+    expect(await seal({ headers: text })).toEqual({ headers: text })
     expect(await openTexts(cipherOf(), environment({ headers: text }), 'clear')).toMatchObject({ headers: text })
   })
 
@@ -447,11 +455,11 @@ describe('the values that results must not show', () => {
 
   test('are what is named inside objects, be it sealed alone, as a part of what a debug run saved, or not yet', async () => {
     const whole = environment({
-      global_variable: json(`{"a":{"b":${sealed(1, '"alone"')},"c":"clear"},"old":{"b":"unsealed"}}`),
+      global_variable: json(`{"a":{"b":${sealed(1, '"alone"')},"c":"clear"},"old":{"b":["listed","unnamed"]}}`),
       debug_overlay: { a: json(sealed(2, '{"b":"partly","c":"unnamed"}')) },
-      secrets: ['global_variable.a.b', 'global_variable.old.b'],
+      secrets: ['global_variable.a.b', 'global_variable.old.b.0'],
     })
-    expect(await secretValues(cipherOf(), whole)).toEqual(['alone', 'unsealed', 'partly'])
+    expect(await secretValues(cipherOf(), whole)).toEqual(['alone', 'listed', 'partly'])
   })
 
   test('are none where the key is gone', async () => {
