@@ -65,8 +65,11 @@ export type Platform = Readonly<{
 export async function startPlatform(config: Config, log: Logger): Promise<Platform> {
   const stops: (() => Promise<void> | void)[] = []
   const stopping = new AbortController()
+  const closing = new AbortController()
   const stop = async (): Promise<void> => {
     stopping.abort()
+    // Who waits for a run is told what there is of it before the connection is cut.
+    setTimeout(() => closing.abort(), GRACE - 2_000).unref()
     for (const each of stops.splice(0).toReversed()) await each()
   }
   try {
@@ -118,7 +121,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     // Gateway
     const modules = { models, writes, visible, memory, blobs, cipher: secrets, users }
     const runRequests = createRunRequests({ writes, visible, blobs })
-    const runEnds = createRunEnds({ feed, folds, readModels: models })
+    const runEnds = createRunEnds({ feed, folds, readModels: models, closing: closing.signal })
     const routes: readonly Route[] = [
       ...userRoutes(modules),
       ...projectRoutes(modules),

@@ -1,9 +1,10 @@
 import { blobsMigration } from './blobs.ts'
 import { commandsMigration } from './commands.ts'
 import type { Config } from './config.ts'
-import { lockDataDirectory } from './data-directory.ts'
+import { DataDirectoryInUse, type DataDirectoryLock, lockDataDirectory } from './data-directory.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
 import { eventStoreMigration } from './event-store/postgres.ts'
+import { errorCode } from './error-code.ts'
 import type { Log } from './log.ts'
 import { type Migration, migrate } from './migrations.ts'
 import { openDatabase } from './postgres.ts'
@@ -30,7 +31,7 @@ export async function openStorage(
   more: readonly Migration[],
   log: Log,
 ): Promise<Storage> {
-  const lock = config.databaseUrl === undefined ? await lockDataDirectory(config.dataDir) : undefined
+  const lock = config.databaseUrl === undefined ? await takeDataDirectory(config.dataDir) : undefined
   let embedded: EmbeddedPostgres | undefined
   let db: Database | undefined
   const stop = async (): Promise<void> => {
@@ -46,6 +47,17 @@ export async function openStorage(
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** The system's own words name a file inside; what can be done about is the setting. */
+async function takeDataDirectory(dataDir: string): Promise<DataDirectoryLock> {
+  try {
+    return await lockDataDirectory(dataDir)
+  } catch (error) {
+    if (error instanceof DataDirectoryInUse) throw error
+    const reason = errorCode(error) ?? String(error)
+    throw new Error(`DATA_DIR ${dataDir} cannot be used as a folder to write to: ${reason}`, { cause: error })
   }
 }
 

@@ -10,8 +10,14 @@ export type RunEnds = Readonly<{
   ended(id: number, milliseconds: number, signal: AbortSignal): Promise<boolean>
 }>
 
-export function createRunEnds(deps: { feed: Feed; folds: Folds; readModels: Pick<ReadModels, 'passed'> }): RunEnds {
-  const { feed, folds, readModels } = deps
+export function createRunEnds(deps: {
+  feed: Feed
+  folds: Folds
+  readModels: Pick<ReadModels, 'passed'>
+  /** Aborted when the platform goes down and nobody can wait any longer. */
+  closing: AbortSignal
+}): RunEnds {
+  const { feed, folds, readModels, closing } = deps
   const waiting = new Map<string, Set<(position: string) => void>>()
 
   feed.listen((events) => {
@@ -29,7 +35,9 @@ export function createRunEnds(deps: { feed: Feed; folds: Folds; readModels: Pick
       waiting.set(stream, waiters.add(resolve))
       const giveUp = (): void => resolve(undefined)
       const timer = setTimeout(giveUp, milliseconds)
-      signal.addEventListener('abort', giveUp, { once: true })
+      const leaving = AbortSignal.any([signal, closing])
+      leaving.addEventListener('abort', giveUp, { once: true })
+      if (leaving.aborted) giveUp()
       try {
         // Only now that the end cannot be missed: it may have come before.
         const fold = await folds.refresh(run, stream)
@@ -38,7 +46,7 @@ export function createRunEnds(deps: { feed: Feed; folds: Folds; readModels: Pick
         return position !== undefined && (await readModels.passed(position), true)
       } finally {
         clearTimeout(timer)
-        signal.removeEventListener('abort', giveUp)
+        leaving.removeEventListener('abort', giveUp)
         waiters.delete(resolve)
         if (waiters.size === 0) waiting.delete(stream)
       }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -187,6 +189,50 @@ describe('the process itself', () => {
     },
     120_000,
   )
+
+  test('a folder that cannot be one is named', async () => {
+    const refused = await tryStart('/dev/null/inside')
+    expect(refused).toMatchObject({ code: 1, said: expect.stringContaining('DATA_DIR /dev/null/inside') })
+  })
+
+  test('who waits for a run that outlasts the end is told its record', async () => {
+    const target = await startTarget(() => undefined)
+    const project = await newProject()
+    const env = (await platform.call('POST', '/api/testPro/envs/', { name: 'e', host: target.url, project })).body.id
+    const waiting = platform.call('POST', '/api/TestInterFace/cases/run/', {
+      env,
+      cases: { title: '太久', interface: { url: '/', method: 'get', name: '' } },
+    })
+    while (target.seen.length === 0) await pause(5)
+    const code = await platform.end('SIGTERM')
+    expect([(await waiting).status, (await waiting).body, code]).toEqual([
+      202,
+      { record: expect.any(Number), status: '执行中' },
+      0,
+    ])
+    await target.stop()
+    platform = await startProcess(dataDir)
+  }, 120_000)
+
+  test('npm start ends with what it started', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'testledger-npm-'))
+    const npm = spawn('npm', ['start'], {
+      cwd: new URL('../..', import.meta.url).pathname,
+      env: { ...process.env, NODE_OPTIONS: '', DATA_DIR: own, PORT: '0', ADMIN_PASSWORD: ADMIN.password },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const exited = once(npm, 'exit')
+    let said = ''
+    for await (const chunk of npm.stdout as AsyncIterable<Buffer>) {
+      said += chunk.toString()
+      if (said.includes(' is ready at ')) break
+    }
+    const url = /(http:\S+)/.exec(said)?.[1] ?? ''
+    npm.kill('SIGTERM')
+    expect((await exited)[0]).toBe(0)
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow('fetch failed')
+    await rm(own, { recursive: true, force: true })
+  }, 120_000)
 
   test('all that is wrong with its configuration is said at once', async () => {
     const refused = await tryStart(dataDir, { PORT: 'x', LOG_LEVEL: 'loud' })
