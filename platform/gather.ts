@@ -28,6 +28,8 @@ export function gather<T, R>(
   /** First come, first served: a key that still has items after its turn goes to the end. */
   const queues = new Map<unknown, Waiting[]>()
   let draining: Promise<void> | undefined
+  /** The last call carried one item, and nobody came meanwhile. */
+  let alone = true
 
   function take(): Waiting[] {
     const batch: Waiting[] = []
@@ -48,8 +50,9 @@ export function gather<T, R>(
 
   async function drain(): Promise<void> {
     while (queues.size > 0) {
-      // Whoever has just been answered, or arrives with the same turn of the event loop, travels with this call.
-      await setImmediate()
+      // Whoever has just been answered, or arrives with the same turn of the event loop, travels with this call. Those who keep coming
+      // alone are not kept waiting for the turn's end: what is asked for at once still travels together.
+      await (alone ? Promise.resolve() : setImmediate())
       const batch = take()
       try {
         const results = await call(batch.map(({ item }) => item))
@@ -58,6 +61,7 @@ export function gather<T, R>(
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
+      alone = batch.length === 1 && queues.size === 0
     }
     draining = undefined
   }

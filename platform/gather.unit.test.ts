@@ -52,6 +52,44 @@ describe('gather', () => {
     ])
   })
 
+  test('takes who was answered along with who came meanwhile', async () => {
+    const gate = Promise.withResolvers<void>()
+    const calls: string[][] = []
+    const one = gather(
+      async (items: readonly string[]) => {
+        calls.push([...items])
+        await gate.promise
+        return items
+      },
+      { most: 10 },
+    )
+    const twice = async () => {
+      await one('a')
+      // An answer passes through several hands before its receiver comes back.
+      for (let hand = 0; hand < 5; hand++) await Promise.resolve()
+      await one('a again')
+    }
+    const first = twice()
+    await Promise.resolve()
+    expect(calls).toEqual([['a']])
+    const other = one('b')
+    gate.resolve()
+    await Promise.all([first, other])
+    expect(calls).toEqual([['a'], ['b', 'a again']])
+  })
+
+  test('keeps nobody who comes alone until the turn of the event loop ends', async () => {
+    const { call } = capitals()
+    const one = gather(call, { most: 10 })
+    await Promise.all([one('a'), one('b')])
+    await one('c')
+    let turned = false
+    setImmediate(() => (turned = true))
+    await one('d')
+    await one('e')
+    expect(turned).toBe(false)
+  })
+
   test('takes at most so many at once', async () => {
     const { calls, call } = capitals()
     const one = gather(call, { most: 2 })
