@@ -412,6 +412,12 @@ describe('reading', () => {
     )
   })
 
+  test('a name of as many $ as a body may have is answered letter for letter', async () => {
+    const text = json(`{"${'$'.repeat(9_000_000)}sealed":1}`)
+    const kept = await seal({ global_variable: text }, ['global_variable.absent'])
+    expect((await openTexts(cipherOf(), environment(kept), 'clear')).global_variable === text).toBe(true)
+  })
+
   test('a text that merely speaks of sealed values stays letter for letter', async () => {
     const text = json('{ "a": "$sealed", "b": 1.0 }')
     expect(await seal({ headers: text })).toEqual({ headers: text })
