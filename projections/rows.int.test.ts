@@ -20,6 +20,7 @@ const members = tableOf({
   key: ['team', 'user'],
   columns: { team: 'text', user: 'integer', role: 'text?' },
 })
+const notes = tableOf({ name: 'notes', key: 'id', columns: { id: 'integer', body: 'json?' } })
 
 const thing = (id: number, fields: Partial<RowOf<typeof columns>> = {}): RowOf<typeof columns> => ({
   id,
@@ -47,9 +48,10 @@ afterAll(async () => {
   await fresh.drop()
 })
 beforeEach(async () => {
-  await db.query('drop table if exists things_v1_g1, members_v1_g1')
+  await db.query('drop table if exists things_v1_g1, members_v1_g1, notes_v1_g1')
   await things.create(db, 'things_v1_g1')
   await members.create(db, 'members_v1_g1')
+  await notes.create(db, 'notes_v1_g1')
   sent = []
   counted = { query: (text, values) => (sent.push(text), db.query(text, values)) }
 })
@@ -78,6 +80,32 @@ describe('the rows of a read model', () => {
       { name: row.name, parent: '9007199254740991', request: row.request, timeless: false },
       { name: 'NULL', parent: null, request: '{}', timeless: true },
     ])
+  })
+
+  test.each([
+    ['alone', [null]],
+    ['before others', [null, '{"a":null}']],
+    ['between others', ['null', null, '"\\u001e \\u0001"']],
+    ['after others', ['[1,\n2]', '""', null]],
+  ])('json that is missing stands %s', async (_, bodies) => {
+    const given = bodies.map((body, index) => ({ id: index + 1, body }))
+    await notes.edit(db, 'notes_v1_g1', (batch) => given.forEach((row) => batch.put(row)))
+    expect(await db.query('select * from notes_v1_g1 order by id')).toEqual(given)
+  })
+
+  test('what is no JSON fails, and makes no other rows of those that go with it', async () => {
+    const bodies = ['1\u001e2', '3', null]
+    const put = notes.edit(db, 'notes_v1_g1', (batch) => bodies.forEach((body, id) => batch.put({ id, body })))
+    await expect(put).rejects.toThrow('null value in column "id"')
+    expect(await db.query('select * from notes_v1_g1')).toEqual([])
+  })
+
+  test('a patch leaves alone what it says nothing of', async () => {
+    await edit((batch) => batch.put(thing(1, { parent: 3 })))
+    // What JavaScript makes of `{ name: maybe }`.
+    const nothing = { name: undefined } as unknown as { name: string }
+    await edit((batch) => batch.patch(1, { ...nothing, parent: null }))
+    expect(await rows('name, parent')).toEqual([{ name: 'thing 1', parent: null }])
   })
 
   test('a batch of many rows is one insert; patches of stored rows read them by one select', async () => {

@@ -48,7 +48,7 @@ export function collectEdits<Row extends AnyRow, Key>(
     remove: (key) => void start(values(key), 'none'),
     patch(key, change) {
       // The rows that a change is given are this table's own, and so of its type.
-      const apply = typeof change === 'function' ? (change as unknown as Change) : setting(some(change))
+      const apply = typeof change === 'function' ? (change as unknown as Change) : setting(change)
       edit(values(key)).changes.push(apply)
     },
     patchWhere: (match, fields) => void steps.push({ kind: 'patchWhere', match: some(match), fields: some(fields) }),
@@ -58,8 +58,12 @@ export function collectEdits<Row extends AnyRow, Key>(
 }
 
 const setting =
-  (fields: AnyRow): Change =>
-  (row) => ({ ...row, ...fields })
+  (fields: object): Change =>
+  (row) => {
+    const changed: Record<string, Value> = { ...row }
+    for (const [name, value] of Object.entries(fields as AnyRow)) if (value !== undefined) changed[name] = value
+    return changed
+  }
 
 /** Those fields that are said at all. */
 function some(fields: object): AnyRow {

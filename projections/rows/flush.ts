@@ -1,5 +1,5 @@
 import { carryOut, type Sql } from '../../platform/sql.ts'
-import { arrayText, type Column, type Value } from './columns.ts'
+import { arrayParameter, arrayText, type Column, type Value } from './columns.ts'
 import type { KeyEdit, Step } from './edits.ts'
 import { type AnyRow, keyId, keyValues, type Shape } from './shape.ts'
 
@@ -57,9 +57,14 @@ async function write(sql: Sql, { columns, key }: Shape, table: string, rows: rea
   const conflict = `on conflict (${key.map(({ name }) => `"${name}"`).join(', ')})`
   await carryOut(
     sql,
-    `insert into ${table} (${names}) select * from unnest(${casts(columns)})
+    `insert into ${table} (${names}) select * from unnest(${arrays(columns)})
      ${conflict} do ${set.length === 0 ? 'nothing' : `update set ${set.join(', ')}`}`,
-    columns.map(({ name }) => arrayText(rows.map((row) => row[name] ?? null))),
+    columns.map((column) =>
+      arrayText(
+        column,
+        rows.map((row) => row[column.name] ?? null),
+      ),
+    ),
   )
 }
 
@@ -108,8 +113,14 @@ function typeOf({ columns }: Shape, name: string): string {
   return column.type
 }
 
-const casts = (columns: readonly Column[]) => columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ')
-const keysAsRows = ({ key }: Shape) => `unnest(${casts(key)}) as k (${key.map((_, index) => `c${index}`).join(', ')})`
+const arrays = (columns: readonly Column[]) =>
+  columns.map((column, index) => arrayParameter(column, index + 1)).join(', ')
+const keysAsRows = ({ key }: Shape) => `unnest(${arrays(key)}) as k (${key.map((_, index) => `c${index}`).join(', ')})`
 const sameKey = ({ key }: Shape) => key.map(({ name }, index) => `t."${name}" = k.c${index}`).join(' and ')
 const keyArrays = ({ key }: Shape, edits: readonly KeyEdit[]) =>
-  key.map((_, index) => arrayText(edits.map((edit) => edit.key[index] ?? null)))
+  key.map((column, index) =>
+    arrayText(
+      column,
+      edits.map((edit) => edit.key[index] ?? null),
+    ),
+  )
