@@ -105,6 +105,7 @@ describe('sealing', () => {
     ['a.b.c', '{"a.b":{"c":1},"a":{"b":{"c":2}}}', `{"a.b":{"c":${sealed(1, '1')}},"a":{"b":{"c":${sealed(1, '2')}}}}`],
     ['a.b', '{ "a": "text", "ab": {"b": 1} }', '{ "a": "text", "ab": {"b": 1} }'],
     ['a.b', '{ "a": [1, 2] }', '{ "a": [1, 2] }'],
+    ['a$sealed', '{"a$sealed":1}', `{"a$sealed":${sealed(1, '1')}}`],
     ['aXb', '{ "a": {"b": 1} }', '{ "a": {"b": 1} }'],
   ])('else goes along %s in %s', async (path, text, kept) => {
     expect(await seal({ global_variable: json(text) }, [`global_variable.${path}`])).toEqual({ global_variable: kept })
@@ -240,6 +241,12 @@ describe('when other members are named', () => {
     }
     expect(await reseal(texts, ['global_variable.stays', 'global_variable.new.k'])).toEqual({
       global_variable: `{"was":"x","stays":${sealed(9, '"y"')},"new":{"k":${sealed(1, '1.0')}}}`,
+    })
+  })
+
+  test('a name that was kept without a further $ is found by its name', async () => {
+    expect(await reseal({ global_variable: json('{"$sealed":1,"a":2}') }, ['global_variable.$sealed'])).toEqual({
+      global_variable: `{"$sealed":${sealed(1, '1')},"a":2}`,
     })
   })
 
@@ -419,7 +426,7 @@ describe('reading', () => {
   })
 
   test('a text that merely speaks of sealed values stays letter for letter', async () => {
-    const text = json('{ "a": "$sealed", "b": 1.0 }')
+    const text = json(String.raw`{ "a": "$sealed", "b": 1.0, "x\"$sealed": "", "a$sealed": "" }`)
     expect(await seal({ headers: text })).toEqual({ headers: text })
     expect(await openTexts(cipherOf(), environment({ headers: text }), 'clear')).toMatchObject({ headers: text })
   })
