@@ -4,6 +4,9 @@
  */
 import { z } from 'zod'
 
+/** The Python side ends a script that saves more. */
+const MOST_SECRETS = 10_000
+
 /** A text that is JSON. Numbers stay as Python printed them, so it is kept as text. */
 const jsonText = z.string().refine(isJson)
 const jsonObjectText = jsonText.refine((text) => text.startsWith('{'))
@@ -32,6 +35,8 @@ const assertion = z.object({ method: z.string(), expected: jsonText, actual: jso
 const changes = z.object({ set: z.record(z.string(), jsonText), deleted: z.array(z.string()) })
 
 const log = z.array(logEntry)
+/** What stood under the name of a secret at some time of a script. */
+const secrets = z.array(z.string()).max(MOST_SECRETS)
 const finished = z.object({
   seq: z.number(),
   end: z.union([end, limit]),
@@ -40,10 +45,11 @@ const finished = z.object({
   env: jsonObjectText,
   ENV: jsonObjectText,
   changes: z.object({ env: changes, ENV: changes }),
+  secrets,
   assertions: z.array(assertion),
 })
 /** A script that was stopped inside the interpreter: there is nothing but the limit to tell. */
-const stopped = z.object({ seq: z.number(), end: limit, log, data: z.undefined().optional() })
+const stopped = z.object({ seq: z.number(), end: limit, log, secrets, data: z.undefined().optional() })
 
 export const scriptReply = z.union([finished, stopped])
 export const beginReply = z.union([z.object({ seq: z.number(), failure: error.nullable() }), stopped])
@@ -71,6 +77,7 @@ export interface ScriptOutcome {
   ENV: string
   changes: { env: ScopeChanges; ENV: ScopeChanges }
   assertions: Assertion[]
+  secrets: string[]
 }
 
 function isJson(text: string): boolean {

@@ -49,9 +49,10 @@ export interface ScriptInput {
 export interface Sandbox {
   /**
    * Loads the environment's `global_func` source. A Python error in it is answered, and makes each script of the run an
-   * error: what an environment gets wrong is shown on every case that needs it.
+   * error: what an environment gets wrong is shown on every case that needs it. `secretNames` are variables, whose values
+   * outcomes tell in `secrets`.
    */
-  begin(input: { globalFunc: string; debug: boolean }): Promise<ScriptEnd | null>
+  begin(input: { globalFunc: string; debug: boolean; secretNames?: readonly string[] }): Promise<ScriptEnd | null>
   /** The next script belongs to another case: it sees none of the names of the one before. */
   beginCase(): void
   /** Runs one script. It always resolves; only a sandbox that is closed rejects. */
@@ -64,6 +65,8 @@ const LIMITS: Readonly<Record<'memory' | 'output', string>> = {
   memory: '脚本超过内存限制，沙箱已更换',
   output: '脚本输出超过限制，沙箱已更换',
 }
+/** What a script that was stopped has left. */
+type Left = Pick<ScriptOutcome, 'log' | 'secrets'>
 const UNCHANGED: ScopeChanges = { set: {}, deleted: [] }
 
 export interface RunSandboxOptions {
@@ -84,7 +87,11 @@ export class RunSandbox implements Sandbox {
   #child: WalledChild | undefined
   /** The interpreter that has the environment's functions. */
   #loaded: WalledChild | undefined
-  #functions = { globalFunc: '', debug: false }
+  #functions: { globalFunc: string; debug: boolean; secretNames: readonly string[] } = {
+    globalFunc: '',
+    debug: false,
+    secretNames: [],
+  }
   /** What kept the environment's functions from loading. */
   #failure: ScriptEnd | null = null
   #case = 0
@@ -102,8 +109,12 @@ export class RunSandbox implements Sandbox {
     if (signal?.aborted === true) this.close()
   }
 
-  async begin(input: { globalFunc: string; debug: boolean }): Promise<ScriptEnd | null> {
-    this.#functions = { globalFunc: input.globalFunc, debug: input.debug }
+  async begin(input: {
+    globalFunc: string
+    debug: boolean
+    secretNames?: readonly string[]
+  }): Promise<ScriptEnd | null> {
+    this.#functions = { secretNames: [], ...input }
     this.#failure = null
     if (this.#loaded !== undefined) this.#discard()
     await this.#ready()
@@ -129,12 +140,12 @@ export class RunSandbox implements Sandbox {
       const reply = await this.#ask(child, scriptReply, this.#command(input), input.response?.body)
       if (reply.data === undefined) {
         this.#discard()
-        return this.#stopped(input, reply.end.limit, LIMITS[reply.end.limit], reply.log)
+        return this.#stopped(input, reply.end.limit, LIMITS[reply.end.limit], reply)
       }
-      const { data, env, ENV, changes, assertions, log } = reply
+      const { data, env, ENV, changes, assertions, secrets, log } = reply
       const end = reply.end.kind === 'limit' ? { ...reply.end, message: LIMITS[reply.end.limit] } : reply.end
       if (end.kind === 'limit') this.#discard()
-      return { end, data, env, ENV, changes, assertions, log: this.#withLog(log) }
+      return { end, data, env, ENV, changes, assertions, secrets, log: this.#withLog(log) }
     } catch (problem) {
       return this.#stopped(input, ...this.#endedBy(problem))
     }
@@ -203,10 +214,12 @@ export class RunSandbox implements Sandbox {
     return `{"data":${data},"env":${env},"ENV":${ENV},${JSON.stringify(rest).slice(1)}`
   }
 
-  #stopped(input: ScriptInput, limit: Limit, message: string, log: LogEntry[] = []): ScriptOutcome {
+  #stopped(input: ScriptInput, limit: Limit, message: string, left: Left = { log: [], secrets: [] }): ScriptOutcome {
     const { data, env, ENV } = input
     const changes = { env: UNCHANGED, ENV: UNCHANGED }
-    return { end: { kind: 'limit', limit, message }, data, env, ENV, changes, assertions: [], log: this.#withLog(log) }
+    const { secrets, log } = left
+    const end = { kind: 'limit' as const, limit, message }
+    return { end, data, env, ENV, changes, assertions: [], secrets, log: this.#withLog(log) }
   }
 
   #withLog(log: LogEntry[]): LogEntry[] {

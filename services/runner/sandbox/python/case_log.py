@@ -42,7 +42,7 @@ class CaseLog:
         values = [str(value) for value in values]
         # Counted before it is put together, so that what is far too long is never copied.
         if sum(map(len, values)) > OUTPUT_BYTES:
-            self._end()
+            self.end()
         text = (' ' if sep is None else sep).join(values) + ('\n' if end is None else end)
         ended = text.endswith('\n')
         text = text.removesuffix('\n')
@@ -86,10 +86,11 @@ class CaseLog:
         size = len(text) if text.isascii() else 3 * len(text)
         self._seen += size + 32
         if self._seen > OUTPUT_BYTES:
-            self._end()
+            self.end()
         self._kept += size + 32
 
-    def _end(self):
+    def end(self):
+        """Ends a script that writes without measure."""
         self.over_limit = True
         raise OutputLimit(f'脚本输出超过 {OUTPUT_BYTES // 1024 // 1024} MiB')
 

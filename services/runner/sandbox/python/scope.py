@@ -15,12 +15,13 @@ _DEPTH = 200
 class Scope(dict):
     """A dict whose keys are attributes too. It notes what scripts write."""
 
-    __slots__ = ('_written', '_loaded', '_local')
+    __slots__ = ('_written', '_loaded', '_local', '_secrets')
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._forget()
         object.__setattr__(self, '_local', {})
+        object.__setattr__(self, '_secrets', None)
 
     def _forget(self):
         object.__setattr__(self, '_written', set())
@@ -43,6 +44,8 @@ class Scope(dict):
 
     def __setitem__(self, name, value):
         self._written.add(name)
+        if self._secrets is not None:
+            self._secrets.note(name, value)
         super().__setitem__(name, value)
 
     def update(self, *args, **kwargs):
@@ -63,6 +66,51 @@ class Scope(dict):
 
     def __reduce__(self):
         return (Scope, (dict(self),))
+
+
+class Secrets:
+    """The texts of what scripts save under the names of secrets: what is overwritten or deleted again was written to logs too."""
+
+    _MOST = 10_000
+
+    def __init__(self, names, too_many):
+        """`too_many()` is called for each value beyond the most; `over` says that there was one: nothing can be masked then."""
+        self._names, self._texts, self._too_many = frozenset(names), {}, too_many
+        self.over = False
+
+    def watch(self, scope):
+        object.__setattr__(scope, '_secrets', self)
+
+    def note(self, name, value):
+        if isinstance(name, str) and name in self._names:
+            self._add(value, 0)
+            if len(self._texts) > self._MOST:
+                self.over = True
+                self._too_many()
+
+    def taken(self):
+        """The texts since the last call."""
+        texts, self._texts = self._texts, {}
+        return list(texts)
+
+    def _add(self, value, depth):
+        if value is None or isinstance(value, bool) or depth > _DEPTH:
+            return
+        if isinstance(value, dict):
+            value = dict.values(value)
+        elif isinstance(value, (bytes, bytearray)):
+            value = value.decode('utf-8', 'replace')
+        elif not isinstance(value, (str, list, tuple, set, frozenset)):
+            try:
+                value = str(value)
+            except Exception:
+                return
+        if isinstance(value, str):
+            if value:
+                self._texts[str(value)] = None
+            return
+        for item in value:
+            self._add(item, depth + 1)
 
 
 def load(scope, values):

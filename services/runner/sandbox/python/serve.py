@@ -27,7 +27,7 @@ import waiting
 import walls
 from case_test import CaseTest
 from http_response import Response
-from scope import Scope, collect, load, replace, text_of
+from scope import Scope, Secrets, collect, load, replace, text_of
 from tracebacks import message_of, remember_source, traceback_of
 
 REPLY_BYTES = 8 * 1024 * 1024
@@ -61,6 +61,7 @@ class Run:
     def __init__(self):
         self.log = case_log.CaseLog()
         self.env, self.ENV = Scope(), Scope()
+        self.secrets = Secrets((), self.log.end)
         self.functions = self._functions()
         self.failure = None
         self.case, self.names, self.test, self.data = None, {}, None, None
@@ -84,6 +85,9 @@ class Run:
     def begin(self, job):
         """Runs the environment's source. Its failure is kept: it is every script's."""
         self.log.debug = job['debug']
+        self.secrets = Secrets(job['secretNames'], self.log.end)
+        for scope in (self.env, self.ENV):
+            self.secrets.watch(scope)
         source = job['globalFunc']
         remember_source('<global_func>', source)
         try:
@@ -98,6 +102,8 @@ class Run:
         """Runs one script and tells how it ended and what it changed."""
         self._enter(job, content)
         end = self._executed(job['phase'], job['script'])
+        if self.secrets.over:
+            return {'end': _limit('output'), **self.left()}
         warned = lambda text: self.log.line('WARNING', text, 'engine')  # noqa: E731
         env, env_changes = collect(self.env, 'env', warned)
         ENV, ENV_changes = collect(self.ENV, 'ENV', warned)
@@ -111,8 +117,13 @@ class Run:
             'env': env,
             'ENV': ENV,
             'changes': {'env': env_changes, 'ENV': ENV_changes},
-            'log': self.log.taken(),
+            **self.left(),
         }
+
+    def left(self):
+        """What there is to tell of a script that was stopped."""
+        secrets, log = self.secrets.taken(), self.log.taken()
+        return {'secrets': [], 'log': []} if self.secrets.over else {'secrets': secrets, 'log': log}
 
     def _enter(self, job, content):
         load(self.env, job['env'])
@@ -216,9 +227,9 @@ def serve():
         try:
             reply = run.begin(job) if job['op'] == 'begin' else run.run(job, content)
         except case_log.OutputLimit:
-            reply = {'end': _limit('output'), 'log': run.log.taken()}
+            reply = {'end': _limit('output'), **run.left()}
         except MemoryError:
-            reply = {'end': _limit('memory'), 'log': run.log.taken()}
+            reply = {'end': _limit('memory'), **run.left()}
         _write(channel, {'seq': job['seq'], **reply})
 
 
@@ -234,5 +245,5 @@ def _read(channel, size):
 def _write(channel, reply):
     data = _encode(reply).encode()
     if len(data) > REPLY_BYTES:
-        data = _encode({'seq': reply['seq'], 'end': _limit('output'), 'log': []}).encode()
+        data = _encode({'seq': reply['seq'], 'end': _limit('output'), 'secrets': [], 'log': []}).encode()
     os.write(channel, len(data).to_bytes(4, 'little') + data)
