@@ -19,6 +19,7 @@ import type { TargetDeny } from './case/deny.ts'
 import { closeFlow, type Flow, openFlow, type RunEnvironment } from './case/flow.ts'
 import type { ScopeChanges } from './case/scripts.ts'
 import { type CaseToRun, runCase } from './case/run-case.ts'
+import { RunSecrets } from './case/run-secrets.ts'
 import { sandboxScripts } from './case/sandbox-scripts.ts'
 import type { SandboxPool } from './sandbox/pool.ts'
 
@@ -61,6 +62,7 @@ export function createExecuteRun(deps: {
       globalVariables: variables,
       globalFunc: whole.global_func,
       secrets: await secretValues(cipher, whole),
+      secretPaths: whole.secrets,
     }
   }
 
@@ -157,7 +159,12 @@ export function createExecuteRun(deps: {
   async function performAll(claimed: Requested, places: readonly Place[], signal: AbortSignal): Promise<void> {
     const { request } = claimed
     const surroundings = await environmentOf(claimed)
-    const scripts = sandboxScripts(sandboxes, { globalFunc: surroundings.globalFunc, debug: request.debug, signal })
+    const scripts = sandboxScripts(sandboxes, {
+      globalFunc: surroundings.globalFunc,
+      debug: request.debug,
+      secretNames: new RunSecrets(surroundings.secretPaths).variables,
+      signal,
+    })
     const flow = openFlow({ environment: surroundings, debug: request.debug, scripts, targetDeny })
     try {
       for (const [nth, place] of places.entries()) {

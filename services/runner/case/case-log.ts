@@ -1,33 +1,42 @@
+import { ACROSS_THE_CUT } from './result.ts'
 import type { LogLine } from './scripts.ts'
 import type { Mask } from './secrets.ts'
 
 /** UTF-16 units that a log keeps; the verdict's lines come in any case. */
 const MAX_LENGTH = 1024 * 1024
+/** What is collected of a log before secrets are hidden, which makes it shorter or longer. */
+const MAX_COLLECTED = 2 * MAX_LENGTH
 /** A body in the log of a debug run; the result holds it whole. */
 const MAX_BODY_LENGTH = 64 * 1024
 
 export type Level = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL' | 'EXCEPT'
 
-/** The lines of one case, in order. DEBUG lines of the engine itself are kept in debug runs alone (seed 000 §四 接口测试 2.6). */
+/**
+ * `cut`: so many units of it are shown, and then the `ending`. `always`: shown however full the log is. `last`: what came after it
+ * was not collected.
+ */
+type Entry = Readonly<{
+  line: LogLine
+  cut?: Readonly<{ length: number; ending: string }>
+  always?: boolean
+  last?: boolean
+}>
+
+/**
+ * The lines of one case, in order. DEBUG lines of the engine itself are kept in debug runs alone (seed 000 §四 接口测试 2.6). They
+ * are masked and cut when the case has ended: only then is every secret known, and a cut before could halve one.
+ */
 export class CaseLog {
   readonly #debug: boolean
-  readonly #mask: Mask
-  readonly #lines: LogLine[] = []
-  #length = 0
-  #full = false
+  readonly #entries: Entry[] = []
+  #collected = 0
 
-  /** `mask` is applied before a line is cut, which could halve a secret. */
-  constructor(debug: boolean, mask: Mask) {
+  constructor(debug: boolean) {
     this.#debug = debug
-    this.#mask = mask
-  }
-
-  get lines(): readonly LogLine[] {
-    return this.#lines
   }
 
   add(level: Level, message: string): void {
-    this.#keep([level, written(level, message)])
+    this.#keep({ line: [level, written(level, message)] })
   }
 
   debug(message: () => string): void {
@@ -36,29 +45,48 @@ export class CaseLog {
 
   /** A titled body: `请求体：\n…`. */
   debugBody(title: string, body: string): void {
-    if (body.length <= MAX_BODY_LENGTH) this.debug(() => `${title}：\n${body}`)
-    else this.debug(() => `${title}：\n${body.slice(0, MAX_BODY_LENGTH)}…(日志中只显示前${MAX_BODY_LENGTH}个字符)`)
+    if (!this.#debug) return
+    const line = (text: string): LogLine => ['DEBUG', `${title}：\n${text}`]
+    if (body.length <= MAX_BODY_LENGTH) return this.#keep({ line: line(body) })
+    this.#keep({
+      line: line(body.slice(0, MAX_BODY_LENGTH + ACROSS_THE_CUT)),
+      cut: { length: title.length + 2 + MAX_BODY_LENGTH, ending: `…(日志中只显示前${MAX_BODY_LENGTH}个字符)` },
+    })
   }
 
   /** Lines that are as they are to stand. */
   append(lines: readonly LogLine[]): void {
-    for (const line of lines) this.#keep(line)
+    for (const line of lines) this.#keep({ line })
   }
 
   /** The line that ends a case: kept however full the log is. */
   verdict(level: Level, message: string): void {
-    this.#lines.push([level, written(level, message)])
+    this.#entries.push({ line: [level, written(level, message)], always: true })
   }
 
-  #keep([level, unmasked]: LogLine): void {
-    if (this.#full) return
-    const text = this.#mask(unmasked)
-    const room = MAX_LENGTH - this.#length
-    this.#length += text.length
-    this.#lines.push([level, text.slice(0, room)])
-    if (this.#length <= MAX_LENGTH) return
-    this.#full = true
-    this.verdict('WARNING', '日志超过1MiB，其余不再保存')
+  /** The log as results show it. */
+  lines(mask: Mask): readonly LogLine[] {
+    const shown: LogLine[] = []
+    let room = MAX_LENGTH
+    for (const { line, cut, always, last } of this.#entries) {
+      if (room < 0 && always !== true) continue
+      const [level] = line
+      const masked = mask(line[1])
+      const text = cut === undefined ? masked : masked.slice(0, cut.length) + cut.ending
+      shown.push([level, always === true ? text : text.slice(0, room)])
+      if (always === true) continue
+      room = last === true ? -1 : room - text.length
+      if (room < 0) shown.push(['WARNING', written('WARNING', '日志超过1MiB，其余不再保存')])
+    }
+    return shown
+  }
+
+  #keep(entry: Entry): void {
+    if (this.#collected > MAX_COLLECTED) return
+    const [level, text] = entry.line
+    this.#collected += text.length
+    if (this.#collected <= MAX_COLLECTED) this.#entries.push(entry)
+    else this.#entries.push({ ...entry, line: [level, text.slice(0, MAX_COLLECTED)], last: true })
   }
 }
 

@@ -1,7 +1,8 @@
 import type { SerializedCookieJar } from 'tough-cookie'
-import { JsonNumber, isArray, isObject, type Json, type JsonObject } from '../../../contracts/json.ts'
+import type { Json, JsonObject } from '../../../contracts/json.ts'
 import { RunCookies } from './cookies.ts'
 import type { TargetDeny } from './deny.ts'
+import { RunSecrets } from './run-secrets.ts'
 import type { ScriptSession } from './scripts.ts'
 import { openConnections, type Connections } from './send.ts'
 
@@ -15,6 +16,8 @@ export type RunEnvironment = Readonly<{
   globalFunc: string
   /** Values in clear that results show as `******`. */
   secrets: readonly string[]
+  /** What the environment names as secret: `headers.X`, `global_variable.x`. */
+  secretPaths: readonly string[]
 }>
 
 export type FlowOptions = Readonly<{
@@ -33,7 +36,7 @@ export interface Flow {
   readonly scripts: ScriptSession
   readonly connections: Connections
   readonly cookies: RunCookies
-  readonly secrets: readonly string[]
+  readonly secrets: RunSecrets
   /** Whether the environment's source has anything to fail with: then a case without scripts asks the sandbox too. */
   readonly hasGlobalCode: boolean
   /** The temporary scope; lives as long as a scene. */
@@ -43,7 +46,11 @@ export interface Flow {
 }
 
 export function openFlow({ environment, debug, scripts, targetDeny, resume }: FlowOptions): Flow {
-  const { host, headers, globalVariables, globalFunc, secrets } = environment
+  const { host, headers, globalVariables, globalFunc } = environment
+  const env = resume?.env ?? new Map()
+  const ENV = resume?.ENV ?? new Map<string, Json>([['host', host], ['headers', headers], ...globalVariables])
+  const secrets = new RunSecrets(environment.secretPaths, environment.secrets)
+  secrets.addFrom(env, ENV)
   return {
     debug,
     scripts,
@@ -51,8 +58,8 @@ export function openFlow({ environment, debug, scripts, targetDeny, resume }: Fl
     cookies: new RunCookies(resume?.cookies),
     secrets,
     hasGlobalCode: hasCode(globalFunc.replace(DOCSTRING, '').replace(TOOLS_IMPORT, '')),
-    env: resume?.env ?? new Map(),
-    ENV: resume?.ENV ?? new Map<string, Json>([['host', host], ['headers', headers], ...globalVariables]),
+    env,
+    ENV,
   }
 }
 
@@ -73,12 +80,4 @@ export async function closeFlow(flow: Flow): Promise<void> {
 /** Whether a Python source does anything: blank lines and comments do not. */
 export function hasCode(source: string): boolean {
   return source.split(/\r\n|\r|\n/).some((line) => !/^\s*(#|$)/.test(line))
-}
-
-/** The texts that stand for a secret value wherever it is shown: a string itself, a number's text, what lists and objects hold. */
-export function secretTexts(json: Json): readonly string[] {
-  if (typeof json === 'string') return [json]
-  if (json instanceof JsonNumber) return [json.text]
-  if (isArray(json)) return json.flatMap(secretTexts)
-  return isObject(json) ? [...json.values()].flatMap(secretTexts) : []
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseJson, stringifyJson, type JsonObject } from '../../../contracts/json.ts'
 import { parseTargetDeny } from './deny.ts'
-import { beginScene, closeFlow, hasCode, openFlow, secretTexts, type Flow } from './flow.ts'
+import { beginScene, closeFlow, hasCode, openFlow, type Flow } from './flow.ts'
+import { secretTexts } from './secrets.ts'
 import type { ScriptSession } from './scripts.ts'
 
 const noScripts = {} as ScriptSession
@@ -14,6 +15,7 @@ function flowWith(globalFunc: string, globalVariables = '{}'): Flow {
       globalVariables: parseJson(globalVariables) as JsonObject,
       globalFunc,
       secrets: [],
+      secretPaths: [],
     },
     debug: false,
     scripts: noScripts,

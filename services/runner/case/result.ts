@@ -1,5 +1,13 @@
 import type { SerializedCookieJar } from 'tough-cookie'
-import { parseJson, stringifyJson, type JsonText } from '../../../contracts/json.ts'
+import {
+  isArray,
+  isObject,
+  JsonNumber,
+  parseJson,
+  stringifyJson,
+  type Json,
+  type JsonText,
+} from '../../../contracts/json.ts'
 import type { Assertion, LogLine, ScopeChanges } from './scripts.ts'
 import type { Mask } from './secrets.ts'
 import { storableJson, storableText } from './storable.ts'
@@ -42,14 +50,21 @@ export type CaseOutcome = Readonly<{
 /** Bytes of a body that a result keeps. */
 export const MAX_SHOWN_BODY = 1024 * 1024
 
-/** A body cut to its first MiB (`cut` says so). Secrets are hidden before the cut, which could halve one. */
-export function keptBody(text: string, mask: Mask): Readonly<{ text: string; cut: boolean }> {
-  // No character is longer than four bytes, so that short text needs no counting; somewhat more than is kept is enough for a
-  // secret that lies across the cut.
-  const masked = mask(text.slice(0, MAX_SHOWN_BODY + 16_384))
-  if (text.length * 3 <= MAX_SHOWN_BODY) return { text: masked, cut: false }
-  const { read } = new TextEncoder().encodeInto(masked, new Uint8Array(MAX_SHOWN_BODY))
-  return { text: masked.slice(0, read), cut: read < masked.length || text.length > MAX_SHOWN_BODY + 16_384 }
+/** Somewhat more of a text than is shown of it, so that a secret across the cut is hidden before it would be halved. */
+export const ACROSS_THE_CUT = 16_384
+
+/** As much of a body as a result needs while it is not yet masked; `cut` says that the result will hold less than all of it. */
+export function heldBody(text: string): Readonly<{ text: string; cut: boolean }> {
+  // No unit is longer than three bytes, so that short text needs no counting.
+  const cut = text.length * 3 > MAX_SHOWN_BODY && Buffer.byteLength(text) > MAX_SHOWN_BODY
+  return { text: text.slice(0, MAX_SHOWN_BODY + ACROSS_THE_CUT), cut }
+}
+
+/** A body as results show it: without secrets, and then cut to its first MiB. */
+function shownBody(held: string, mask: Mask): string {
+  const masked = mask(held)
+  if (masked.length * 3 <= MAX_SHOWN_BODY) return masked
+  return masked.slice(0, new TextEncoder().encodeInto(masked, new Uint8Array(MAX_SHOWN_BODY)).read)
 }
 
 /** Three significant digits as results print seconds: `0.455s`, `0.0304s`, `12.0s`, `123s`. */
@@ -76,8 +91,8 @@ export function publicResult(result: CaseResult, mask: Mask): CaseResult {
           status_cede: result.status_cede ?? 0,
           response_header: values(result.response_header ?? {}),
           requests_header: values(result.requests_header ?? {}),
-          response_body: safe(result.response_body ?? ''),
-          requests_body: safe(result.requests_body ?? ''),
+          response_body: storableText(shownBody(result.response_body ?? '', mask)),
+          requests_body: storableText(shownBody(result.requests_body ?? '', mask)),
         }
   return {
     name: safe(name),
@@ -95,16 +110,27 @@ export function publicResult(result: CaseResult, mask: Mask): CaseResult {
   }
 }
 
-/** A masked number is JSON no longer: then the masked text stands as a string. */
+/** JSON without secrets in its strings, numbers and names, read before they are sought: escapes hide nothing. */
 function publicJson(text: JsonText, mask: Mask): JsonText {
-  const masked = mask(text)
-  if (masked === text) return storableJson(text)
-  try {
-    parseJson(masked, { nonFinite: true })
-    return storableJson(masked as JsonText)
-  } catch {
-    return stringifyJson(storableText(masked))
+  const json = parseJson(text, { nonFinite: true })
+  const masked = maskedJson(json, mask)
+  return storableJson(masked === json ? text : stringifyJson(masked))
+}
+
+/** The very same value where nothing was hidden. A masked number is a string. */
+function maskedJson(json: Json, mask: Mask): Json {
+  if (typeof json === 'string') return mask(json)
+  if (json instanceof JsonNumber) {
+    const masked = mask(json.text)
+    return masked === json.text ? json : masked
   }
+  if (isArray(json)) {
+    const items = json.map((item) => maskedJson(item, mask))
+    return items.every((item, index) => item === json[index]) ? json : items
+  }
+  if (!isObject(json)) return json
+  const members = [...json].map(([name, value]) => [mask(name), maskedJson(value, mask)] as const)
+  return members.every(([name, value]) => json.get(name) === value) ? json : new Map(members)
 }
 
 /** Later changes over earlier ones: a name that is set again is no longer deleted, and the other way round. */

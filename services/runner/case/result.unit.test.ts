@@ -3,7 +3,7 @@ import type { JsonText } from '../../../contracts/json.ts'
 import { CaseLog } from './case-log.ts'
 import {
   MAX_SHOWN_BODY,
-  keptBody,
+  heldBody,
   mergeChanges,
   publicResult,
   runTime,
@@ -15,6 +15,22 @@ import { storableJson, storableText } from './storable.ts'
 
 const open = (text: string) => text
 const json = (text: string) => text as JsonText
+
+const RESULT: CaseResult = {
+  name: 'login\0',
+  log_data: [['INFO', 'token-1234\ud800']],
+  url: 'http://h/?t=token-1234',
+  method: 'GET',
+  status_cede: 200,
+  response_header: { 'X-T': 'token-1234' },
+  requests_header: { Authorization: 'token-1234' },
+  response_body: 'token-1234 \0',
+  requests_body: 'token-1234',
+  state: '成功',
+  run_time: '0.1s',
+  assertions: [{ method: '相等', expected: json('12345'), actual: json('"token-1234\\u0000"'), passed: false }],
+  started_at: '2026-01-01T00:00:00Z',
+}
 
 test.each([
   [455, '0.455s'],
@@ -49,6 +65,43 @@ describe('secrets are hidden', () => {
     ['in base64', Buffer.from(secret).toString('base64')],
   ])('%s', (_, written) => {
     expect(mask(`before ${written} after`)).toBe('before ****** after')
+  })
+
+  test.each([
+    ['JSON within JSON', JSON.stringify(JSON.stringify(secret)).slice(3, -3)],
+    ['ASCII JSON within JSON', 'p@ss \\\\\\"\\\\u4e2d\\\\\\"\\\\n&1'],
+    ["JSON within Python's repr", `p@ss \\\\"中\\\\"\\\\n&1`],
+    ['capital escapes', 'p@ss \\"\\u4E2D\\"\\n&1'],
+    ['the escapes of Go', 'p@ss \\"中\\"\\n\\u00261'],
+    ['a form with small letters', 'p%40ss+%22%e4%b8%ad%22%0a%261'],
+    ['JSON in a form', new URLSearchParams({ '': JSON.stringify(secret).slice(1, -1) }).toString().slice(1)],
+  ])('in %s', (_, written) => {
+    expect(mask(`before ${written} after`)).toBe('before ****** after')
+  })
+
+  test.each([
+    ["it's 4", String.raw`'it\'s 4 "'`],
+    ['a/b=c/', String.raw`"a\/b=c\/"`],
+    ['中/b=c/', String.raw`"\u4e2d\/b=c\/"`],
+    ['pa\\ss', String.raw`"pa\\ss"`],
+    ['pa\\ss', String.raw`\"pa\\\\ss\"`],
+  ])('%j as %s', (hidden, written) => {
+    expect(maskOf([hidden])(written)).toMatch(/^\W+$/)
+  })
+
+  test('each line of a key by itself, short ones but with the others', () => {
+    const key = '-----BEGIN KEY-----\nMIIEvQIBADANBg\r\n  kqhkiG9w0BAQEF\nshort\n-----END KEY-----\n'
+    const hide = maskOf([key])
+    expect(hide(key)).toBe('******')
+    expect(hide('MIIEvQIBADANBgkqhkiG9w0BAQEF short')).toBe('************ short')
+    expect(hide(JSON.stringify(key.split('\n')[1]))).toBe('"******\\r"')
+  })
+
+  test('values in thousands, or of megabytes, however alike', () => {
+    const many = Array.from({ length: 20_000 }, (_, at) => `token-${at}-`)
+    expect(maskOf(many)(many.join(' '))).toBe(many.map(() => '******').join(' '))
+    const long = '"x\n'.repeat(500_000)
+    expect(maskOf([long])(JSON.stringify(long))).toBe('"******"')
   })
 
   test('three characters are no secret, the longer of two is hidden whole', () => {
@@ -94,8 +147,18 @@ describe('text that a database can keep', () => {
 })
 
 describe('bodies', () => {
+  const shown = (body: string, mask = open) => {
+    const held = heldBody(body)
+    const { response_body = '', requests_body } = publicResult(
+      { ...RESULT, response_body: held.text, requests_body: held.text },
+      mask,
+    )
+    expect(requests_body).toBe(response_body)
+    return { text: response_body, cut: held.cut }
+  }
+
   test('up to a MiB is kept whole', () => {
-    expect(keptBody('x'.repeat(MAX_SHOWN_BODY), open)).toEqual({ text: 'x'.repeat(MAX_SHOWN_BODY), cut: false })
+    expect(shown('x'.repeat(MAX_SHOWN_BODY))).toEqual({ text: 'x'.repeat(MAX_SHOWN_BODY), cut: false })
   })
 
   test.each([
@@ -105,25 +168,25 @@ describe('bodies', () => {
     ['中'.repeat(MAX_SHOWN_BODY), MAX_SHOWN_BODY - 1],
     [`x${'\u{1f600}'.repeat(MAX_SHOWN_BODY)}`, MAX_SHOWN_BODY - 3],
   ])('more is cut to its first MiB (%#)', (body, bytes) => {
-    const kept = keptBody(body, open)
-    expect(kept.cut).toBe(true)
-    expect(Buffer.byteLength(kept.text)).toBe(bytes)
-    expect(body.startsWith(kept.text)).toBe(true)
+    const { text, cut } = shown(body)
+    expect(cut).toBe(true)
+    expect(Buffer.byteLength(text)).toBe(bytes)
+    expect(body.startsWith(text)).toBe(true)
   })
 
   test('a secret across the cut is hidden, not halved', () => {
-    const kept = keptBody(`${'x'.repeat(MAX_SHOWN_BODY - 4)}token-1234${'y'.repeat(50_000)}`, maskOf(['token-1234']))
-    expect(kept.text.endsWith('x****')).toBe(true)
+    const body = `${'x'.repeat(MAX_SHOWN_BODY - 4)}token-1234${'y'.repeat(50_000)}`
+    expect(shown(body, maskOf(['token-1234'])).text.endsWith('x****')).toBe(true)
   })
 })
 
 describe('log', () => {
   test('DEBUG and EXCEPT stand alone, the others name their level', () => {
-    const log = new CaseLog(true, open)
+    const log = new CaseLog(true)
     log.add('INFO', 'a')
     log.add('EXCEPT', 'b')
     log.debug(() => 'c')
-    expect(log.lines).toEqual([
+    expect(log.lines(open)).toEqual([
       ['INFO', '【INFO】  |   a'],
       ['EXCEPT', 'b'],
       ['DEBUG', 'c'],
@@ -131,55 +194,56 @@ describe('log', () => {
   })
 
   test("the engine's DEBUG lines are for debug runs, a script's kept lines are for all", () => {
-    const log = new CaseLog(false, open)
+    const log = new CaseLog(false)
     log.debug(() => 'gone')
     log.debugBody('请求体', 'gone')
     log.append([['DEBUG', 'printed']])
-    expect(log.lines).toEqual([['DEBUG', 'printed']])
+    expect(log.lines(open)).toEqual([['DEBUG', 'printed']])
   })
 
   test('the first MiB is kept, said so once, and the verdict comes in any case', () => {
-    const log = new CaseLog(false, open)
+    const log = new CaseLog(false)
     log.append([
       ['DEBUG', 'x'.repeat(1024 * 1024 - 10)],
       ['DEBUG', 'y'.repeat(100)],
       ['DEBUG', 'z'],
     ])
     log.verdict('INFO', 'end')
-    expect(log.lines.slice(1)).toEqual([
+    expect(log.lines(open).slice(1)).toEqual([
       ['DEBUG', 'y'.repeat(10)],
       ['WARNING', '【WARNING】  |   日志超过1MiB，其余不再保存'],
       ['INFO', '【INFO】  |   end'],
     ])
   })
 
+  test('secrets are hidden before a line or a body is cut, also those that are known only at the end', () => {
+    const mask = maskOf(['token-1234'])
+    const log = new CaseLog(true)
+    log.debugBody('响应体', `${'x'.repeat(64 * 1024 - 4)}token-1234${'y'.repeat(9)}`)
+    log.append([['DEBUG', `${'x'.repeat(1024 * 1024 - 65_590)}token-1234`]])
+    for (const [, text] of log.lines(mask)) expect(text).not.toContain('toke')
+    expect(log.lines(mask)[0]?.[1]).toMatch(/x\*{4}…/)
+  })
+
+  test('what is collected has an end too', () => {
+    const log = new CaseLog(false)
+    for (let at = 0; at < 5; at++) log.append([['DEBUG', 'token-1234'.repeat(100_000)]])
+    // Masked it would fit three times over: what was left out is told all the same.
+    const shown = log.lines((text) => text.replaceAll('token-1234', ''))
+    expect(shown.at(-1)).toEqual(['WARNING', '【WARNING】  |   日志超过1MiB，其余不再保存'])
+  })
+
   test('a long body is named as cut', () => {
-    const log = new CaseLog(true, open)
+    const log = new CaseLog(true)
     log.debugBody('响应体', 'x'.repeat(70_000))
-    expect(log.lines[0]?.[1]).toMatch(/^响应体：\nx+…\(日志中只显示前65536个字符\)$/)
+    expect(log.lines(open)[0]?.[1]).toMatch(/^响应体：\nx+…\(日志中只显示前65536个字符\)$/)
   })
 })
 
 describe('a result', () => {
-  const result: CaseResult = {
-    name: 'login\0',
-    log_data: [['INFO', 'token-1234\ud800']],
-    url: 'http://h/?t=token-1234',
-    method: 'GET',
-    status_cede: 200,
-    response_header: { 'X-T': 'token-1234' },
-    requests_header: { Authorization: 'token-1234' },
-    response_body: 'token-1234 \0',
-    requests_body: 'token-1234',
-    state: '成功',
-    run_time: '0.1s',
-    assertions: [{ method: '相等', expected: json('12345'), actual: json('"token-1234\\u0000"'), passed: false }],
-    started_at: '2026-01-01T00:00:00Z',
-  }
-
   test('has the documented keys in the documented order, masked and storable throughout', () => {
-    const stored = publicResult(result, maskOf(['token-1234', '12345']))
-    expect(Object.keys(stored)).toEqual(Object.keys(result))
+    const stored = publicResult(RESULT, maskOf(['token-1234', '12345']))
+    expect(Object.keys(stored)).toEqual(Object.keys(RESULT))
     const text = JSON.stringify(stored)
     expect(text).not.toContain('token-1234')
     // Nothing that a text column would refuse: JSON.stringify writes NUL and lone surrogates as single escapes.
@@ -195,8 +259,20 @@ describe('a result', () => {
     })
   })
 
+  test.each([
+    ['"pa\\\\ss \\"1\\""', '"******"'],
+    ['{"a":["x","\\u0070a\\\\ss \\"1\\""],"pa\\\\ss \\"1\\"":1.0}', '{"a":["x","******"],"******":1.0}'],
+    ['[4711, 47110, null, true, 1e5]', '["******","******0",null,true,1e5]'],
+    // Nothing hidden: letter for letter.
+    ['{ "a" : [1.50, "x"] }', '{ "a" : [1.50, "x"] }'],
+  ])('hides what assertions compared by its meaning: %s', (compared, stored) => {
+    const assertions = [{ method: '相等', expected: json(compared), actual: json('1'), passed: true }]
+    const mask = maskOf(['pa\\ss "1"', '4711'])
+    expect(publicResult({ ...RESULT, assertions }, mask).assertions[0]?.expected).toBe(stored)
+  })
+
   test('without an answer has none of the keys that tell of one', () => {
-    const { name, log_data, state, run_time, assertions, started_at } = result
+    const { name, log_data, state, run_time, assertions, started_at } = RESULT
     expect(Object.keys(publicResult({ name, log_data, state, run_time, assertions, started_at }, open))).toEqual([
       'name',
       'log_data',

@@ -8,6 +8,7 @@ import { DEFAULT_TARGET_DENY, parseTargetDeny } from './deny.ts'
 import { beginScene, closeFlow, openFlow, type Flow, type RunEnvironment } from './flow.ts'
 import type { CaseResult } from './result.ts'
 import { runCase, type CaseToRun } from './run-case.ts'
+import { RunSecrets } from './run-secrets.ts'
 import { str } from './python.ts'
 import { sandboxScripts } from './sandbox-scripts.ts'
 import { httpTarget, type Target } from './target.fixture.ts'
@@ -44,12 +45,14 @@ type Run = { flow: Flow; run: (given: Partial<CaseToRun>) => Promise<CaseResult>
 
 function open(given: Partial<RunEnvironment> = {}, debug = false): Run {
   const globalFunc = given.globalFunc ?? ''
-  const scripts = sandboxScripts(pool, { globalFunc, debug })
+  const secretNames = new RunSecrets(given.secretPaths).variables
+  const scripts = sandboxScripts(pool, { globalFunc, debug, secretNames })
   const environment = {
     host: target.origin,
     headers: new Map(),
     globalVariables: new Map(),
     secrets: [],
+    secretPaths: [],
     ...given,
     globalFunc,
   }
@@ -173,6 +176,39 @@ test('a failed assertion, an exception, a skip and an endless loop end as they s
   })
 })
 
+describe('a token that a login saves under the name of a secret', () => {
+  test.each([
+    ['test.save_global_variable', "test.save_global_variable('tok', 'again-secret')"],
+    ['test.save_env_variable', "test.save_env_variable('tok', 'again-secret')"],
+    ['an attribute', "ENV.tok = 'again-secret'"],
+    [
+      'a value that is overwritten',
+      "ENV.tok = 'again-secret'; print(ENV.tok); ENV['tok'] = 'x'; data['title'] = 'again-secret'",
+    ],
+    ['a value that is deleted', "env.update(tok=['again-secret']); print(env); del env.tok"],
+    ['what JSON cannot hold', "ENV.tok = b'again-secret'; print(ENV.tok)"],
+    ['a script that fails', "ENV.tok = 'again-secret'; raise ValueError(ENV.tok)"],
+  ])('is hidden in all of the run: %s', async (_, script) => {
+    for (const debug of [true, false]) {
+      await inRun(open({ secretPaths: ['global_variable.tok'] }, debug), async ({ run }) => {
+        const request = json('{"params":{"x":"again-secret"},"json":{"y":"again-secret"}}')
+        // The first shows it before it is a secret.
+        for (const scripts of [{ teardownScript: script }, { setupScript: script }, {}])
+          expect(JSON.stringify(await run({ ...scripts, request }))).not.toContain('again-secret')
+        expect(target.asked.at(-1)?.url).toContain('again-secret')
+      })
+    }
+  })
+
+  test('is what the request carries', async () => {
+    await inRun(open({ secretPaths: ['debug_global_variable.tok'] }), async ({ run }) => {
+      await run({ setupScript: "test.save_global_variable('tok', 'again-secret')" })
+      const { url } = await run({ request: json('{"params":{"x":"${{tok}}"}}') })
+      expect([url, target.asked.at(-1)?.url]).toEqual([`${target.origin}/users/?x=******`, '/users/?x=again-secret'])
+    })
+  })
+})
+
 describe('variables and cookies', () => {
   test('temporary ones end with their scene, global ones and cookies with the run', async () => {
     await inRun(open(), async ({ run, flow }) => {
@@ -250,6 +286,7 @@ test('an aborted run throws out of a script and leaves nothing behind', async ()
     headers: new Map(),
     globalVariables: new Map(),
     secrets: [],
+    secretPaths: [],
     globalFunc: '',
   }
   const flow = openFlow({ environment, debug: false, scripts, targetDeny: parseTargetDeny('') })

@@ -18,7 +18,7 @@ import { charsetOf, decodeBody, shownBody, shownHeaders } from './response.ts'
 import {
   MAX_SHOWN_BODY,
   NO_CHANGES,
-  keptBody,
+  heldBody,
   mergeChanges,
   publicResult,
   runTime,
@@ -28,7 +28,7 @@ import {
   type ShownExchange,
 } from './result.ts'
 import type { Assertion, ScriptOutcome, ScriptResponse } from './scripts.ts'
-import { basicCredentials, maskOf, type Mask } from './secrets.ts'
+import { secretTexts } from './secrets.ts'
 import { substitute } from './variables.ts'
 
 /** A case as it is kept: JSON fields as their texts. */
@@ -62,7 +62,7 @@ export async function runCase(flow: Flow, testCase: CaseToRun, deps: CaseDeps): 
   const from = deps.clock.monotonic()
   const run = new CaseRun(flow, testCase, deps.signal)
   const state = await run.perform()
-  const { result, changes } = run.finished(state)
+  const { result, changes, mask } = run.finished(state)
   return {
     result: publicResult(
       {
@@ -72,7 +72,7 @@ export async function runCase(flow: Flow, testCase: CaseToRun, deps: CaseDeps): 
         assertions: run.assertions,
         started_at: startedAt,
       },
-      run.mask,
+      mask,
     ),
     envChanges: storableChanges(changes.env),
     globalChanges: storableChanges(changes.ENV),
@@ -89,18 +89,18 @@ class CaseRun {
   readonly signal: AbortSignal | undefined
   readonly log: CaseLog
   readonly assertions: Assertion[] = []
-  mask: Mask
   /** The case as its scripts see it. */
   data: JsonObject
+  /** Unmasked: what is a secret is known at the end, when the teardown script has saved its own. */
   sent: ShownExchange | undefined
+  sentHeaders: readonly string[] = []
   changes = { env: NO_CHANGES, ENV: NO_CHANGES }
 
   constructor(flow: Flow, testCase: CaseToRun, signal: AbortSignal | undefined) {
     this.flow = flow
     this.title = testCase.title
     this.signal = signal
-    this.mask = maskOf(flow.secrets)
-    this.log = new CaseLog(flow.debug, (text) => this.mask(text))
+    this.log = new CaseLog(flow.debug)
     this.data = dataOf(testCase)
   }
 
@@ -122,8 +122,9 @@ class CaseRun {
   }
 
   finished(state: CaseState) {
-    const result = { name: this.title, log_data: this.log.lines, ...this.sent, state }
-    return { result, changes: this.changes }
+    const mask = this.flow.secrets.mask(this.sentHeaders)
+    const result = { name: this.title, log_data: this.log.lines(mask), ...this.sent, state }
+    return { result, changes: this.changes, mask }
   }
 
   /** A case without scripts, in an environment without functions, needs no sandbox. */
@@ -170,6 +171,7 @@ class CaseRun {
     const { flow, data } = this
     const headers = flow.ENV.get('headers')
     const substituted = headers === undefined ? undefined : substitute(headers, flow)
+    this.addSubstitutedSecrets(substituted)
     for (const name of SUBSTITUTED) {
       const value = data.get(name)
       if (value !== undefined) data.set(name, substitute(value, flow))
@@ -177,10 +179,25 @@ class CaseRun {
     return substituted
   }
 
-  /** Before anything is shown of a request, its login is hidden; what cannot be sent is told. */
+  /** A secret may refer to other variables: what it comes to is one too. */
+  addSubstitutedSecrets(headers: Json | undefined): void {
+    const { secrets } = this.flow
+    secrets.addHeaders(headers)
+    for (const name of secrets.variables) {
+      const value = this.flow.env.get(name) ?? this.flow.ENV.get(name)
+      if (!secretTexts(value).some((text) => text.includes('${{'))) continue
+      try {
+        secrets.add(secretTexts(substitute(value ?? null, this.flow)))
+      } catch (error) {
+        // A case that does not use it need not be able to.
+        if (!(error instanceof CaseFault)) throw error
+      }
+    }
+  }
+
+  /** What cannot be sent is told. */
   built({ wire, dropped }: BuiltRequest): void {
-    const values = wire.headers.entries().map(([, value]) => value)
-    this.mask = maskOf(this.flow.secrets, basicCredentials(values, this.flow.secrets))
+    this.sentHeaders = wire.headers.entries().map(([, value]) => value)
     for (const name of dropped) this.log.add('WARNING', `请求头${name}由发送端决定，未按用例发送`)
   }
 
@@ -192,8 +209,8 @@ class CaseRun {
     const body = await decodeBody(last.response)
     const response = await seen(last, body, history)
     const charset = charsetOf(last.response.headers, body)
-    const received = keptBody(shownBody(body, charset), this.mask)
-    const requested = keptBody(last.request.body.shown, this.mask)
+    const received = heldBody(shownBody(body, charset))
+    const requested = heldBody(last.request.body.shown)
     this.sent = {
       url: last.request.url.href,
       method: last.request.method,
@@ -246,6 +263,8 @@ class CaseRun {
     this.data = objectOf(outcome.data)
     this.flow.env = objectOf(outcome.env)
     this.flow.ENV = objectOf(outcome.ENV)
+    this.flow.secrets.add(outcome.secrets)
+    this.flow.secrets.addFrom(this.flow.env, this.flow.ENV)
     this.changes = {
       env: mergeChanges(this.changes.env, outcome.changes.env),
       ENV: mergeChanges(this.changes.ENV, outcome.changes.ENV),

@@ -17,16 +17,16 @@ export type SandboxScripts = ScriptSession & Readonly<{ close: () => void }>
 /** The scripts of one flow in a sandbox of their own, taken from `pool` when the first case needs it. An aborted signal closes it. */
 export function sandboxScripts(
   pool: Pick<SandboxPool, 'open'>,
-  options: Readonly<{ globalFunc: string; debug: boolean; signal?: AbortSignal }>,
+  options: Readonly<{ globalFunc: string; debug: boolean; secretNames?: readonly string[]; signal?: AbortSignal }>,
 ): SandboxScripts {
-  const { globalFunc, debug, signal } = options
+  const { globalFunc, debug, secretNames = [], signal } = options
   let opening: Promise<Opened> | undefined
   let closed = false
 
   async function open(): Promise<Opened> {
     const sandbox = await pool.open(signal === undefined ? {} : { signal })
     if (closed) sandbox.close()
-    return { sandbox, fault: faultOf(await sandbox.begin({ globalFunc, debug })) }
+    return { sandbox, fault: faultOf(await sandbox.begin({ globalFunc, debug, secretNames })) }
   }
 
   async function run(phase: 'setup' | 'teardown', call: ScriptCall, response?: ScriptResponse): Promise<ScriptOutcome> {
@@ -65,7 +65,7 @@ function faultOf(end: SandboxEnd | null): ScriptFault | undefined {
 }
 
 /** The texts are JSON by the sandbox's own schema. */
-function outcomeOf({ end, log, data, env, ENV, changes, assertions }: SandboxOutcome): ScriptOutcome {
+function outcomeOf({ end, log, data, env, ENV, changes, assertions, secrets }: SandboxOutcome): ScriptOutcome {
   return {
     end: endOf(end),
     log: log.map(({ level, text }) => [level, text]),
@@ -78,6 +78,7 @@ function outcomeOf({ end, log, data, env, ENV, changes, assertions }: SandboxOut
     env: env as JsonText,
     ENV: ENV as JsonText,
     changes: { env: changesOf(changes.env), ENV: changesOf(changes.ENV) },
+    secrets,
   }
 }
 

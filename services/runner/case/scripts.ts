@@ -58,6 +58,8 @@ export type ScriptOutcome = Readonly<{
   env: JsonText
   ENV: JsonText
   changes: Readonly<{ env: ScopeChanges; ENV: ScopeChanges }>
+  /** What the script saved under the names of secrets, what it overwrote or deleted again included. */
+  secrets: readonly string[]
 }>
 
 /** An answer as a teardown script sees it. */
