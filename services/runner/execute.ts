@@ -162,7 +162,7 @@ export function createExecuteRun(deps: {
     const scripts = sandboxScripts(sandboxes, {
       globalFunc: surroundings.globalFunc,
       debug: request.debug,
-      secretNames: new RunSecrets(surroundings.secretPaths).variables,
+      secretPaths: new RunSecrets(surroundings.secretPaths).variables,
       signal,
     })
     const flow = openFlow({ environment: surroundings, debug: request.debug, scripts, targetDeny })

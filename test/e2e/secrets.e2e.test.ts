@@ -181,6 +181,28 @@ test('a secret may lie inside a variable', async () => {
   expect(shown.global_variable).toEqual(variables)
 }, 60_000)
 
+test('the token that a login saves under the name of a secret is nowhere in clear, and is used', async () => {
+  await platform.call('PATCH', path, { secrets: ['global_variable.fresh'] })
+  const saved = 'fresh/"s3cr3t"'
+  // The scripts themselves are stored in clear: they put it together.
+  const made = `'/'.join(['fresh', '"s3cr3t"'])`
+  const run = await platform.call('POST', '/api/TestInterFace/cases/run/', {
+    env: env.id,
+    cases: {
+      title: '登录',
+      interface: { url: '/login?key=${{fresh}}', method: 'post', name: '登录' },
+      request: { json: { token: '${{fresh}}' } },
+      setup_script: `ENV.fresh = 'overwritten-' + 's3cr3t'\nprint(ENV.fresh)\ntest.save_global_variable('fresh', ${made})`,
+      teardown_script: `test.assertion('相等', ${made}, json.loads(response.json()['body'])['token'])`,
+    },
+  })
+  expect(run.body.state).toBe('成功')
+  expect(JSON.parse(target.seen.at(-1)?.body ?? '')).toEqual({ token: saved })
+  const report = await platform.call('GET', `/api/testTask/report/${run.body.record}/`)
+  const everything = `${run.text}${report.text}${await stored()}`
+  for (const part of ['fresh/', 'fresh%2F', 'overwritten-s3cr3t']) expect(everything).not.toContain(part)
+}, 60_000)
+
 test('what merely looks sealed is answered as it was sent, to viewers too', async () => {
   const { host, name } = { host: target.url, name: 'e' }
   const sent = {

@@ -45,8 +45,8 @@ type Run = { flow: Flow; run: (given: Partial<CaseToRun>) => Promise<CaseResult>
 
 function open(given: Partial<RunEnvironment> = {}, debug = false): Run {
   const globalFunc = given.globalFunc ?? ''
-  const secretNames = new RunSecrets(given.secretPaths).variables
-  const scripts = sandboxScripts(pool, { globalFunc, debug, secretNames })
+  const secretPaths = new RunSecrets(given.secretPaths).variables
+  const scripts = sandboxScripts(pool, { globalFunc, debug, secretPaths })
   const environment = {
     host: target.origin,
     headers: new Map(),

@@ -171,7 +171,7 @@ class CaseRun {
     const { flow, data } = this
     const headers = flow.ENV.get('headers')
     const substituted = headers === undefined ? undefined : substitute(headers, flow)
-    this.addSubstitutedSecrets(substituted)
+    this.addSubstitutedSecrets()
     for (const name of SUBSTITUTED) {
       const value = data.get(name)
       if (value !== undefined) data.set(name, substitute(value, flow))
@@ -180,14 +180,12 @@ class CaseRun {
   }
 
   /** A secret may refer to other variables: what it comes to is one too. */
-  addSubstitutedSecrets(headers: Json | undefined): void {
-    const { secrets } = this.flow
-    secrets.addHeaders(headers)
-    for (const name of secrets.variables) {
-      const value = this.flow.env.get(name) ?? this.flow.ENV.get(name)
+  addSubstitutedSecrets(): void {
+    const { env, ENV, secrets } = this.flow
+    for (const value of secrets.valuesIn(env, ENV)) {
       if (!secretTexts(value).some((text) => text.includes('${{'))) continue
       try {
-        secrets.add(secretTexts(substitute(value ?? null, this.flow)))
+        secrets.add(secretTexts(substitute(value, this.flow)))
       } catch (error) {
         // A case that does not use it need not be able to.
         if (!(error instanceof CaseFault)) throw error

@@ -2,12 +2,13 @@ import { describe, expect, test } from '@jest/globals'
 import { flowWith, json, run, scriptsThat, targetThat, type ScriptAnswer } from './case.fixture.ts'
 
 describe('what scripts come to save under the name of a secret', () => {
-  const secretPaths = ['global_variable.tok', 'headers.X-Key']
+  const secretPaths = ['global_variable.tok', 'headers.X-Key', 'global_variable.login.token']
   const ENV = (more: object) => json(JSON.stringify({ host: 'http://h', headers: {}, ...more }))
 
   test.each<[string, ScriptAnswer]>([
     ['in the global scope', { ENV: ENV({ tok: 'again-secret' }) }],
     ['in the temporary scope', { env: json('{"tok":"again-secret"}') }],
+    ['at a path', { ENV: ENV({ login: { token: 'again-secret' } }) }],
     ['deep inside', { ENV: ENV({ tok: { list: [['again-secret'], 1] } }) }],
     ['as a header of the environment', { ENV: ENV({ headers: { 'x-key': 'again-secret' } }) }],
     ['and delete again', { secrets: ['again-secret'] }],

@@ -17,16 +17,16 @@ export type SandboxScripts = ScriptSession & Readonly<{ close: () => void }>
 /** The scripts of one flow in a sandbox of their own, taken from `pool` when the first case needs it. An aborted signal closes it. */
 export function sandboxScripts(
   pool: Pick<SandboxPool, 'open'>,
-  options: Readonly<{ globalFunc: string; debug: boolean; secretNames?: readonly string[]; signal?: AbortSignal }>,
+  options: Readonly<{ globalFunc: string; debug: boolean; secretPaths?: readonly string[]; signal?: AbortSignal }>,
 ): SandboxScripts {
-  const { globalFunc, debug, secretNames = [], signal } = options
+  const { globalFunc, debug, secretPaths = [], signal } = options
   let opening: Promise<Opened> | undefined
   let closed = false
 
   async function open(): Promise<Opened> {
     const sandbox = await pool.open(signal === undefined ? {} : { signal })
     if (closed) sandbox.close()
-    return { sandbox, fault: faultOf(await sandbox.begin({ globalFunc, debug, secretNames })) }
+    return { sandbox, fault: faultOf(await sandbox.begin({ globalFunc, debug, secretPaths })) }
   }
 
   async function run(phase: 'setup' | 'teardown', call: ScriptCall, response?: ScriptResponse): Promise<ScriptOutcome> {

@@ -21,7 +21,7 @@ export interface GivenCase {
 export interface GivenCaseOptions {
   globalFunc?: string
   debug?: boolean
-  secretNames?: readonly string[]
+  secretPaths?: readonly string[]
   data?: string
   env?: string
   ENV?: string
@@ -30,8 +30,8 @@ export interface GivenCaseOptions {
 /** A run with one case in it. What a script leaves is what the next one gets. */
 export async function givenCase(pool: SandboxPool, options: GivenCaseOptions = {}): Promise<GivenCase> {
   const sandbox = await pool.open()
-  const { globalFunc = '', debug = false, secretNames = [] } = options
-  await sandbox.begin({ globalFunc, debug, secretNames })
+  const { globalFunc = '', debug = false, secretPaths = [] } = options
+  await sandbox.begin({ globalFunc, debug, secretPaths })
   sandbox.beginCase()
   let { data = '{}', env = '{}', ENV = '{}' } = options
   const run = async (phase: 'setup' | 'teardown', script: string, response?: ResponseData): Promise<ScriptOutcome> => {

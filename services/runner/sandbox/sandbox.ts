@@ -49,10 +49,10 @@ export interface ScriptInput {
 export interface Sandbox {
   /**
    * Loads the environment's `global_func` source. A Python error in it is answered, and makes each script of the run an
-   * error: what an environment gets wrong is shown on every case that needs it. `secretNames` are variables, whose values
-   * outcomes tell in `secrets`.
+   * error: what an environment gets wrong is shown on every case that needs it. `secretPaths` are variables or lead
+   * into them (`a.b`); outcomes tell their values in `secrets`.
    */
-  begin(input: { globalFunc: string; debug: boolean; secretNames?: readonly string[] }): Promise<ScriptEnd | null>
+  begin(input: { globalFunc: string; debug: boolean; secretPaths?: readonly string[] }): Promise<ScriptEnd | null>
   /** The next script belongs to another case: it sees none of the names of the one before. */
   beginCase(): void
   /** Runs one script. It always resolves; only a sandbox that is closed rejects. */
@@ -87,10 +87,10 @@ export class RunSandbox implements Sandbox {
   #child: WalledChild | undefined
   /** The interpreter that has the environment's functions. */
   #loaded: WalledChild | undefined
-  #functions: { globalFunc: string; debug: boolean; secretNames: readonly string[] } = {
+  #functions: { globalFunc: string; debug: boolean; secretPaths: readonly string[] } = {
     globalFunc: '',
     debug: false,
-    secretNames: [],
+    secretPaths: [],
   }
   /** What kept the environment's functions from loading. */
   #failure: ScriptEnd | null = null
@@ -112,9 +112,9 @@ export class RunSandbox implements Sandbox {
   async begin(input: {
     globalFunc: string
     debug: boolean
-    secretNames?: readonly string[]
+    secretPaths?: readonly string[]
   }): Promise<ScriptEnd | null> {
-    this.#functions = { secretNames: [], ...input }
+    this.#functions = { secretPaths: [], ...input }
     this.#failure = null
     if (this.#loaded !== undefined) this.#discard()
     await this.#ready()

@@ -7,9 +7,17 @@ afterAll(() => pool.stop(), 30_000)
 describe('what is saved under the names of secrets', () => {
   let given: GivenCase
   beforeEach(async () => {
-    given = await givenCase(pool, { secretNames: ['tok', 'key'], ENV: '{"tok": "known", "other": "x"}' })
+    given = await givenCase(pool, { secretPaths: ['tok', 'key'], ENV: '{"tok": "known", "other": "x"}' })
   }, 60_000)
   afterEach(() => given.sandbox.close())
+
+  test('may lie inside a variable', async () => {
+    await given.sandbox.begin({ globalFunc: '', debug: false, secretPaths: ['login.token', 'list.1.k', 'a.b'] })
+    const { secrets } = await given.setup(`
+ENV.login = {'token': 'first', 'user': 'public'}; ENV.login = {'token': ['second']}; ENV.login = 'public'
+ENV.list = [{'k': 'public'}, {'k': 'third', 'l': 'public'}]; ENV['a.b'] = 'fourth'; ENV.a = 'public'`)
+    expect(secrets).toEqual(['first', 'second', 'third', 'fourth'])
+  })
 
   test('is told, however it was written and whatever became of it; nothing else is', async () => {
     const { secrets } = await given.setup(`

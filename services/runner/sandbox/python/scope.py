@@ -73,20 +73,33 @@ class Secrets:
 
     _MOST = 10_000
 
-    def __init__(self, names, too_many):
-        """`too_many()` is called for each value beyond the most; `over` says that there was one: nothing can be masked then."""
-        self._names, self._texts, self._too_many = frozenset(names), {}, too_many
+    def __init__(self, paths, too_many):
+        """`paths` are names or lead into what stands there, `a.b`: a name may hold dots, so that each reading counts.
+
+        `too_many()` is called for each value beyond the most; `over` says that there was one: nothing can be masked then.
+        """
+        self._paths, self._texts, self._too_many = paths, {}, too_many
         self.over = False
 
     def watch(self, scope):
         object.__setattr__(scope, '_secrets', self)
 
     def note(self, name, value):
-        if isinstance(name, str) and name in self._names:
-            self._add(value, 0)
-            if len(self._texts) > self._MOST:
-                self.over = True
-                self._too_many()
+        self._note_below([(name, value)], self._paths)
+        if len(self._texts) > self._MOST:
+            self.over = True
+            self._too_many()
+
+    def _note_below(self, members, paths):
+        for name, value in members:
+            name = str(name)
+            if name in paths:
+                self._add(value, 0)
+            elif below := [path[len(name) + 1 :] for path in paths if path.startswith(f'{name}.')]:
+                if isinstance(value, dict):
+                    self._note_below(dict.items(value), below)
+                elif isinstance(value, (list, tuple)):
+                    self._note_below(enumerate(value), below)
 
     def taken(self):
         """The texts since the last call."""

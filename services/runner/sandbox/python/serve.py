@@ -85,7 +85,7 @@ class Run:
     def begin(self, job):
         """Runs the environment's source. Its failure is kept: it is every script's."""
         self.log.debug = job['debug']
-        self.secrets = Secrets(job['secretNames'], self.log.end)
+        self.secrets = Secrets(job['secretPaths'], self.log.end)
         for scope in (self.env, self.ENV):
             self.secrets.watch(scope)
         source = job['globalFunc']
