@@ -10,6 +10,7 @@ const whole = {
   ENV: '{}',
   changes: { env: { set: { a: '1.0' }, deleted: [] }, ENV: { set: {}, deleted: ['b'] } },
   assertions: [{ method: '相等', expected: '1', actual: '"x"', passed: false }],
+  secrets: ['token'],
 }
 
 describe('a reply to a script', () => {
@@ -26,6 +27,8 @@ describe('a reply to a script', () => {
     ['a log line of another shape', { log: [['DEBUG', 1, 'print']] }],
     ['a source of its own', { log: [['DEBUG', 'a', 'host']] }],
     ['an assertion without a verdict', { assertions: [{ method: '相等', expected: '1', actual: '1' }] }],
+    ['a secret that is no text', { secrets: [1] }],
+    ['more secrets than a script may save', { secrets: Array.from({ length: 10_001 }, String) }],
     ['no sequence', { seq: undefined }],
   ])('with %s is refused', (_, change) => {
     expect(scriptReply.safeParse({ ...whole, ...change }).success).toBe(false)
@@ -39,6 +42,8 @@ describe('a reply to a script', () => {
 
 test('a reply to begin is a failure, none, or a limit', () => {
   expect(beginReply.safeParse({ seq: 1, failure: null }).success).toBe(true)
-  expect(beginReply.safeParse({ seq: 1, end: { kind: 'limit', limit: 'memory' }, log: [] }).success).toBe(true)
+  expect(beginReply.safeParse({ seq: 1, end: { kind: 'limit', limit: 'memory' }, log: [], secrets: [] }).success).toBe(
+    true,
+  )
   expect(beginReply.safeParse({ seq: 1, failure: 'x' }).success).toBe(false)
 })
