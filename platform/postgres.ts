@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import knex from 'knex'
 import {
   Client,
@@ -111,13 +112,18 @@ async function transact<T>(client: ClientBase, target: Target, work: (sql: Sql) 
     return answer
   }
   const sql: Sql = {
-    query: (text, values) =>
-      over ? Promise.reject(new Error('this transaction is over')) : send(client, target, text, values),
+    query(text, values) {
+      if (over) return Promise.reject(new Error('this transaction is over'))
+      const answer = send<never>(client, target, text, values)
+      letGo()
+      return answer
+    },
     send(text, values) {
       if (over) throw new Error('this transaction is over')
       sent.push(unwatched(send(client, target, text, values)))
     },
   }
+  const letGo = isPipeline(client) ? holdBack(client) : () => {}
   // Where the connection is a pipeline, the work's first statements travel with it, and the commit with its last.
   sent.push(unwatched(send(client, target, 'begin')))
   if (!isPipeline(client)) await sent[0]
@@ -125,17 +131,31 @@ async function transact<T>(client: ClientBase, target: Target, work: (sql: Sql) 
     const result = await work(sql)
     over = true
     const committed = isPipeline(client) ? unwatched(commit(client, target)) : undefined
+    letGo()
     for (const answer of sent) await answer
     await (committed ?? commit(client, target))
     return result
   } catch (error) {
     over = true
+    letGo()
     if (error instanceof DatabaseUnavailable) throw error
     const cause = await firstFailure(sent, error)
     await client.query('rollback').catch(() => {
       throw new RollbackFailed('rollback failed', { cause })
     })
     throw cause
+  }
+}
+
+/** Holds back what is written to the socket until what it answers is called: statements sent together are then one write. */
+function holdBack(client: ClientBase): () => void {
+  // The driver's types leave its socket out; the driver itself corks it in the same way for each statement.
+  const { stream } = (client as ClientBase & { connection: { stream: Socket } }).connection
+  let held = true
+  stream.cork()
+  return () => {
+    if (held) stream.uncork()
+    held = false
   }
 }
 

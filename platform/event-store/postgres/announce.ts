@@ -1,5 +1,6 @@
 import { lastingSession } from '../../lasting-session.ts'
 import type { Log } from '../../log.ts'
+import { pause } from '../../pause.ts'
 import type { Database } from '../../sql.ts'
 
 const CHANNEL = 'testledger_events'
@@ -7,12 +8,16 @@ const CHANNEL = 'testledger_events'
 /** Tells other processes that there are new events, and hears it from them. It says nothing of which: whoever hears it reads on. */
 export type Announcer = Readonly<{ tell(): void; listen(): void; stop(): Promise<void> }>
 
+/** Milliseconds between two words at least: each wakes every listener, and one tells of all that came meanwhile. */
+const BREATH = 10
+
 /**
  * At most one word is under way; what is stored meanwhile is told with the next. It goes over a connection of its own after the commit:
  * inside the append it would make all commits wait for one another. A word that is lost costs the listeners the time of a poll.
  */
 export function announcer({ db, log, heard }: { db: Database; log: Log; heard: () => void }): Announcer {
   const session = lastingSession(() => db.session({ name: 'announcements', synchronousCommit: false }))
+  const stopping = new AbortController()
   let news = false
   let telling: Promise<void> | undefined
   let listening: Promise<() => Promise<void>> | undefined
@@ -30,6 +35,7 @@ export function announcer({ db, log, heard }: { db: Database; log: Log; heard: (
           own = told?.pid
         })
         .catch((error: unknown) => log.warn({ reason: String(error) }, 'new events could not be announced'))
+      await pause(BREATH, stopping.signal)
     }
     telling = undefined
   }
@@ -54,6 +60,7 @@ export function announcer({ db, log, heard }: { db: Database; log: Log; heard: (
     },
 
     async stop() {
+      stopping.abort()
       await telling
       const hushed = await listening?.catch(() => undefined)
       await Promise.all([session.close(), hushed?.()])
