@@ -107,10 +107,6 @@ async function transact<T>(client: ClientBase, target: Target, work: (sql: Sql) 
   let over = false
   /** Statements under way whose answers are looked at when the work is done, first to last: the first failure is the cause of all. */
   const sent: Promise<unknown>[] = []
-  const unwatched = <P>(answer: Promise<P>): Promise<P> => {
-    answer.catch(() => {})
-    return answer
-  }
   const sql: Sql = {
     query(text, values) {
       if (over) return Promise.reject(new Error('this transaction is over'))
@@ -145,6 +141,12 @@ async function transact<T>(client: ClientBase, target: Target, work: (sql: Sql) 
     })
     throw cause
   }
+}
+
+/** An answer that is looked at later: until then its failure is nobody's. */
+function unwatched<P>(answer: Promise<P>): Promise<P> {
+  answer.catch(() => {})
+  return answer
 }
 
 /** Holds back what is written to the socket until what it answers is called: statements sent together are then one write. */
