@@ -47,7 +47,7 @@ const answer = z.object({
   headers: z.record(z.string(), z.unknown()),
   global_func: z.string(),
   project: z.int(),
-  secrets: z.array(z.string()),
+  secrets: z.array(z.string()).optional(),
 })
 
 const DB_CONFIG = { user: 'future', password: '123456', host: 'api.musk.com', port: 3306 }

@@ -6,8 +6,9 @@ import type { Mask } from './secrets.ts'
 const MAX_LENGTH = 1024 * 1024
 /** What is collected of a log before secrets are hidden, which makes it shorter or longer. */
 const MAX_COLLECTED = 2 * MAX_LENGTH
-/** A body in the log of a debug run; the result holds it whole. */
+/** A body or the variables in the log of a debug run, and a reason in any: the result holds a body whole. */
 const MAX_BODY_LENGTH = 64 * 1024
+const CUT = { length: MAX_BODY_LENGTH, ending: `…(日志中只显示前${MAX_BODY_LENGTH}个字符)` }
 
 export type Level = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL' | 'EXCEPT'
 
@@ -35,22 +36,27 @@ export class CaseLog {
     this.#debug = debug
   }
 
+  /** What went wrong is kept however full the log is: it is the reason of the verdict. */
   add(level: Level, message: string): void {
-    this.#keep({ line: [level, written(level, message)] })
+    const line: LogLine = [level, written(level, message)]
+    if (level === 'EXCEPT' || level === 'ERROR') {
+      this.#entries.push({ line, always: true, ...(message.length > MAX_BODY_LENGTH && { cut: CUT }) })
+    } else this.#keep({ line })
   }
 
   debug(message: () => string): void {
     if (this.#debug) this.add('DEBUG', message())
   }
 
-  /** A titled body: `请求体：\n…`. */
-  debugBody(title: string, body: string): void {
+  /** Something titled that may be long, a body or the variables: `请求体：\n…`. */
+  debugBody(title: string, content: () => string): void {
     if (!this.#debug) return
+    const body = content()
     const line = (text: string): LogLine => ['DEBUG', `${title}：\n${text}`]
     if (body.length <= MAX_BODY_LENGTH) return this.#keep({ line: line(body) })
     this.#keep({
       line: line(body.slice(0, MAX_BODY_LENGTH + ACROSS_THE_CUT)),
-      cut: { length: title.length + 2 + MAX_BODY_LENGTH, ending: `…(日志中只显示前${MAX_BODY_LENGTH}个字符)` },
+      cut: { length: title.length + 2 + MAX_BODY_LENGTH, ending: CUT.ending },
     })
   }
 

@@ -196,7 +196,7 @@ describe('log', () => {
   test("the engine's DEBUG lines are for debug runs, a script's kept lines are for all", () => {
     const log = new CaseLog(false)
     log.debug(() => 'gone')
-    log.debugBody('请求体', 'gone')
+    log.debugBody('请求体', () => 'gone')
     log.append([['DEBUG', 'printed']])
     expect(log.lines(open)).toEqual([['DEBUG', 'printed']])
   })
@@ -219,7 +219,7 @@ describe('log', () => {
   test('secrets are hidden before a line or a body is cut, also those that are known only at the end', () => {
     const mask = maskOf(['token-1234'])
     const log = new CaseLog(true)
-    log.debugBody('响应体', `${'x'.repeat(64 * 1024 - 4)}token-1234${'y'.repeat(9)}`)
+    log.debugBody('响应体', () => `${'x'.repeat(64 * 1024 - 4)}token-1234${'y'.repeat(9)}`)
     log.append([['DEBUG', `${'x'.repeat(1024 * 1024 - 65_590)}token-1234`]])
     for (const [, text] of log.lines(mask)) expect(text).not.toContain('toke')
     expect(log.lines(mask)[0]?.[1]).toMatch(/x\*{4}…/)
@@ -233,9 +233,21 @@ describe('log', () => {
     expect(shown.at(-1)).toEqual(['WARNING', '【WARNING】  |   日志超过1MiB，其余不再保存'])
   })
 
+  test('one big variable does not take the reason of a later verdict out of the log', () => {
+    const log = new CaseLog(true)
+    log.debugBody('全局变量', () => 'x'.repeat(3 * 1024 * 1024))
+    log.append([['DEBUG', 'y'.repeat(2 * 1024 * 1024)]])
+    log.add('ERROR', '前置脚本执行错误')
+    log.add('EXCEPT', 'z'.repeat(70_000))
+    const shown = log.lines(open)
+    expect(shown[0]?.[1].length).toBeLessThan(70_000)
+    expect(shown.at(-2)?.[1]).toContain('前置脚本执行错误')
+    expect(shown.at(-1)?.[1]).toMatch(/^z{65536}…/)
+  })
+
   test('a long body is named as cut', () => {
     const log = new CaseLog(true)
-    log.debugBody('响应体', 'x'.repeat(70_000))
+    log.debugBody('响应体', () => 'x'.repeat(70_000))
     expect(log.lines(open)[0]?.[1]).toMatch(/^响应体：\nx+…\(日志中只显示前65536个字符\)$/)
   })
 })

@@ -107,8 +107,8 @@ class CaseRun {
   /** The order of one case. */
   async perform(): Promise<CaseState> {
     this.log.add('INFO', `开始执行用例：【${this.title}】\n`)
-    this.log.debug(() => `临时变量：\n${repr(this.flow.env)}`)
-    this.log.debug(() => `全局变量：\n${repr(this.flow.ENV)}`)
+    this.log.debugBody('临时变量', () => repr(this.flow.env))
+    this.log.debugBody('全局变量', () => repr(this.flow.ENV))
     try {
       const state = (await this.begin()) ?? (await this.setup()) ?? (await this.teardown(await this.request()))
       this.concluded(state)
@@ -219,10 +219,10 @@ class CaseRun {
       requests_body: requested.text,
     }
     this.log.debug(() => `请求头：\n${reprHeaders(this.sent?.requests_header ?? {})}`)
-    this.log.debugBody('请求体', requested.text)
+    this.log.debugBody('请求体', () => requested.text)
     this.log.add('INFO', `请求响应状态码:${last.response.status}`)
     this.log.debug(() => `响应头：\n${reprHeaders(this.sent?.response_header ?? {})}`)
-    this.log.debugBody('响应体', received.text)
+    this.log.debugBody('响应体', () => received.text)
     for (const [name, cut] of [
       ['请求体', requested.cut],
       ['响应体', received.cut],
