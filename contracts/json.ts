@@ -243,6 +243,14 @@ function write(json: Json): string {
   return JSON.stringify(json)
 }
 
+/** The texts of all strings and numbers inside, at any depth and in order; names, flags and null have none. */
+export function leafTexts(json: Json): readonly string[] {
+  if (json instanceof JsonNumber) return [json.text]
+  if (typeof json === 'string') return [json]
+  if (isArray(json)) return json.flatMap(leafTexts)
+  return isObject(json) ? [...json.values()].flatMap(leafTexts) : []
+}
+
 /** Plain JavaScript values (numbers become doubles): for what the platform itself interprets. */
 export function toPlain(json: Json): unknown {
   if (json instanceof JsonNumber) return Number(json.text)

@@ -40,12 +40,6 @@ export function isoMicros(epochMicros: number, zone: string): string {
   return `${local}${micros}${sign}${two(Math.floor(east / 60))}:${two(east % 60)}`
 }
 
-/** `2022-07-12 21:59:57` in `zone`, of any ISO 8601 time. */
-export function plainTime(iso: string, zone: string): string {
-  const epochMs = Date.parse(iso)
-  return new Date(epochMs + cachedOffset(epochMs, zone) * 60_000).toISOString().slice(0, 19).replace('T', ' ')
-}
-
 /** The time now as the platform writes it. */
 export type Clock = () => string
 

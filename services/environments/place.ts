@@ -1,5 +1,5 @@
 import { Rejected } from '../../contracts/core.ts'
-import { isArray, isObject, type Json, JsonNumber, type JsonObject, stringifyJson } from '../../contracts/json.ts'
+import { isArray, isObject, type Json, type JsonObject, leafTexts, stringifyJson } from '../../contracts/json.ts'
 import { isSealed, mapMembers, mapSealed, MASK, seal, type Sealing, unseal } from './sealed.ts'
 import { type Secrecy, secrecyBelow } from './secret-paths.ts'
 
@@ -44,7 +44,7 @@ export const headerOf: Find = (headers) => {
 
 /** Throws `Rejected` where a secret holds a mask that stands for nothing: as a value it would be the end of the secret that was meant. */
 export function refuseMasks(field: string, secrets: readonly Json[]): void {
-  if (secrets.some((secret) => leaves(secret).includes(MASK))) {
+  if (secrets.some((secret) => leafTexts(secret).includes(MASK))) {
     throw new Rejected('invalid', `${field}：${MASK} 处没有已保存的加密内容，请填写实际的值`, field)
   }
 }
@@ -66,13 +66,4 @@ export async function protect(sealing: Sealing, value: Json, secrecy: Secrecy, s
   }
   const below = secrecyBelow(secrecy, value)
   return mapMembers(value, (member, name) => protect(sealing, member, below(name), sticky))
-}
-
-/** The texts of all texts and numbers inside `json`. */
-export function leaves(json: Json): string[] {
-  if (json instanceof JsonNumber) return [json.text]
-  if (typeof json === 'string') return [json]
-  if (isArray(json)) return json.flatMap(leaves)
-  if (isObject(json)) return [...json.values()].flatMap(leaves)
-  return []
 }

@@ -1,8 +1,16 @@
 import type { EnvironmentFields } from '../../contracts/environment.ts'
-import { isObject, type Json, type JsonObject, type JsonText, parseJson, stringifyJson } from '../../contracts/json.ts'
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  type JsonText,
+  leafTexts,
+  parseJson,
+  stringifyJson,
+} from '../../contracts/json.ts'
 import { keptName, keptText } from './lookalikes.ts'
 import { sealPasswords } from './passwords.ts'
-import { headerOf, leaves, protect, recall, refuseMasks } from './place.ts'
+import { headerOf, protect, recall, refuseMasks } from './place.ts'
 import { type Cipher, holdsSealed, MASK, mapSealed, openText, seal, type Sealing, sealingOf, unseal } from './sealed.ts'
 import { NAMED_FIELDS, type NamedField, secretsIn, secrecyOf } from './secret-paths.ts'
 
@@ -169,5 +177,5 @@ export async function secretValues(cipher: Cipher, environment: WholeEnvironment
     found.push(...secretsIn(clear, secrecyOf(environment.secrets, field)))
   }
   await mapSealed(parseJson(texts.db), collect)
-  return [...new Set(found.flatMap(leaves))].filter((value) => value.length >= SHORTEST_MASKED)
+  return [...new Set(found.flatMap(leafTexts))].filter((value) => value.length >= SHORTEST_MASKED)
 }

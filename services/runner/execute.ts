@@ -49,7 +49,7 @@ export function createExecuteRun(deps: {
   async function environmentOf({ request }: Requested): Promise<RunEnvironment> {
     const { stream, revision } = request.environment
     const { state } = await folds.at(environment, stream, BigInt(revision))
-    if (state.status !== 'live') throw new Error(`${stream} is not there at revision ${revision}`)
+    if (state.status !== 'live') throw missing(request.environment)
     const whole = (await blobs.unspill(state)) as WholeEnvironment
     const texts = await openTexts(cipher, whole, 'clear')
     const variables = new Map([

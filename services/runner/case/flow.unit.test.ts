@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { parseJson, stringifyJson, type JsonObject } from '../../../contracts/json.ts'
+import { leafTexts, parseJson, stringifyJson, type JsonObject } from '../../../contracts/json.ts'
 import { parseTargetDeny } from './deny.ts'
 import { beginScene, closeFlow, hasCode, openFlow, type Flow } from './flow.ts'
-import { secretTexts } from './secrets.ts'
 import type { ScriptSession } from './scripts.ts'
 
 const noScripts = {} as ScriptSession
@@ -66,5 +65,5 @@ test('a scene begins without temporary variables and with the global ones', asyn
 })
 
 test('the texts of a secret are its strings and numbers, however deep', () => {
-  expect(secretTexts(parseJson('{"a":["x",1.50,{"b":"y"}],"c":null,"d":true}'))).toEqual(['x', '1.50', 'y'])
+  expect(leafTexts(parseJson('{"a":["x",1.50,{"b":"y"}],"c":null,"d":true}'))).toEqual(['x', '1.50', 'y'])
 })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   isObject,
+  leafTexts,
   parseJson,
   stringifyJson,
   type Json,
@@ -28,7 +29,6 @@ import {
   type ShownExchange,
 } from './result.ts'
 import type { Assertion, ScriptOutcome, ScriptResponse } from './scripts.ts'
-import { secretTexts } from './secrets.ts'
 import { substitute } from './variables.ts'
 
 /** A case as it is kept: JSON fields as their texts. */
@@ -183,9 +183,9 @@ class CaseRun {
   addSubstitutedSecrets(): void {
     const { env, ENV, secrets } = this.flow
     for (const value of secrets.valuesIn(env, ENV)) {
-      if (!secretTexts(value).some((text) => text.includes('${{'))) continue
+      if (!leafTexts(value).some((text) => text.includes('${{'))) continue
       try {
-        secrets.add(secretTexts(substitute(value, this.flow)))
+        secrets.add(leafTexts(substitute(value, this.flow)))
       } catch (error) {
         // A case that does not use it need not be able to.
         if (!(error instanceof CaseFault)) throw error

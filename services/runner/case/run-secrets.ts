@@ -1,6 +1,6 @@
-import type { Json, JsonObject } from '../../../contracts/json.ts'
+import { type Json, type JsonObject, leafTexts } from '../../../contracts/json.ts'
 import { secrecyOf, secretsIn, type Secrecy } from '../../environments/secret-paths.ts'
-import { basicCredentials, hiding, secretTexts, writtenForms, type Mask } from './secrets.ts'
+import { basicCredentials, hiding, writtenForms, type Mask } from './secrets.ts'
 
 /**
  * What the results of a run must not show: the values of its environment's secrets, and whatever comes to stand under their names
@@ -30,7 +30,7 @@ export class RunSecrets {
 
   /** Takes what stands under secret names now. */
   addFrom(...scopes: readonly JsonObject[]): void {
-    this.add(this.valuesIn(...scopes).flatMap(secretTexts))
+    this.add(this.valuesIn(...scopes).flatMap(leafTexts))
   }
 
   /** What stands under secret names; `headers` of a scope are the environment's. */

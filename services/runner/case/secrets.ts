@@ -1,4 +1,3 @@
-import { JsonNumber, isArray, isObject, type Json } from '../../../contracts/json.ts'
 import { repr } from './python.ts'
 
 export const MASK = '******'
@@ -140,12 +139,4 @@ export function basicCredentials(headerValues: readonly string[], secrets: reado
     const held = (secret: string) => secret.length >= MIN_LENGTH && readings.some((reading) => reading.includes(secret))
     return secrets.some(held) ? [login] : []
   })
-}
-
-/** The texts that stand for a secret value wherever it is shown: a string itself, a number's text, what lists and objects hold. */
-export function secretTexts(json: Json | undefined): readonly string[] {
-  if (typeof json === 'string') return [json]
-  if (json instanceof JsonNumber) return [json.text]
-  if (isArray(json)) return json.flatMap(secretTexts)
-  return isObject(json) ? [...json.values()].flatMap(secretTexts) : []
 }

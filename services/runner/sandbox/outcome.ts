@@ -60,8 +60,6 @@ export type LogEntry = z.infer<typeof logEntry>
 export type Assertion = z.infer<typeof assertion>
 /** What a script wrote (name to JSON text) and deleted in one scope. */
 export type ScopeChanges = z.infer<typeof changes>
-/** A Python error: its class, its own text, and the traceback without frames of the engine. */
-export type ScriptError = z.infer<typeof error>
 
 /** Which limit ended a script; `crash` is an interpreter that ended itself or sent what it never should. */
 export type Limit = 'time' | 'memory' | 'output' | 'crash'
