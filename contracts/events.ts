@@ -4,11 +4,12 @@ import type { EnvironmentEvent } from './environment.ts'
 import type { InterfaceEvent } from './interface.ts'
 import type { ProjectEvent } from './project.ts'
 import type { RunEvent } from './run.ts'
+import type { SceneEvent } from './scene.ts'
 import type { TeamEvent, UserEvent } from './user.ts'
 
 /** Every event that this version writes. Events grow by addition: stored ones are never rewritten. */
 export type DomainEvent =
-  ProjectEvent | EnvironmentEvent | InterfaceEvent | CaseEvent | RunEvent | UserEvent | TeamEvent
+  ProjectEvent | EnvironmentEvent | InterfaceEvent | CaseEvent | SceneEvent | RunEvent | UserEvent | TeamEvent
 
 /** What `meta.schemaVersion` says of events written now. */
 export const SCHEMA_VERSION = 1

@@ -6,6 +6,7 @@ import { type DomainEvent, SCHEMA_VERSION } from '../contracts/events.ts'
 import { interfaceStream } from '../contracts/interface.ts'
 import { projectStream } from '../contracts/project.ts'
 import { runStream } from '../contracts/run.ts'
+import { sceneStream } from '../contracts/scene.ts'
 import { TEAM_STREAM, userStream } from '../contracts/user.ts'
 import { createPostgresEventStore, eventStoreMigration } from '../platform/event-store/postgres.ts'
 import { migrate } from '../platform/migrations.ts'
@@ -19,6 +20,7 @@ import { Folds } from '../services/commands/folds.ts'
 import { httpInterface } from '../services/commands/interface.ts'
 import { project } from '../services/commands/project.ts'
 import { run } from '../services/commands/run.ts'
+import { type LiveScene, scene } from '../services/commands/scene.ts'
 import { team } from '../services/commands/team.ts'
 import { user } from '../services/commands/user.ts'
 import { freshDatabase, type TestDatabase } from './support/postgres.ts'
@@ -40,6 +42,13 @@ const TYPES = {
   CaseCreated: true,
   CaseChanged: true,
   CaseDeleted: true,
+  SceneCreated: true,
+  SceneChanged: true,
+  SceneDeleted: true,
+  StepAdded: true,
+  StepChanged: true,
+  StepRemoved: true,
+  StepsReordered: true,
   RunRequested: true,
   RunClaimed: true,
   CaseFinished: true,
@@ -186,6 +195,17 @@ describe('the deciders fold them to', () => {
       teardown_script: TEARDOWN,
     })
     expect(await stateOf(testCase, caseStream(2))).toEqual({ status: 'deleted', id: 2, interface: 1 })
+  })
+
+  test('scenes and their steps', async () => {
+    const { steps, ...fields } = (await stateOf(scene, sceneStream(1))) as LiveScene
+    expect(fields).toEqual({ status: 'live', id: 1, name: '注册接口测试', project: 1 })
+    expect(Object.fromEntries(steps.entries())).toEqual({
+      1: { icase: 1, sort: Number.MAX_SAFE_INTEGER },
+      3: { icase: 1, sort: 3 },
+      4: { icase: 2, sort: 5 },
+    })
+    expect(await stateOf(scene, sceneStream(2))).toEqual({ status: 'deleted', id: 2, project: 1 })
   })
 
   test('runs', async () => {

@@ -3,11 +3,13 @@ import { environmentStream } from '../../contracts/environment.ts'
 import { interfaceStream } from '../../contracts/interface.ts'
 import { projectStream } from '../../contracts/project.ts'
 import { runStream } from '../../contracts/run.ts'
+import { sceneStream } from '../../contracts/scene.ts'
 import { testCase } from './case.ts'
 import { environment } from './environment.ts'
 import { httpInterface } from './interface.ts'
 import { project } from './project.ts'
 import { run } from './run.ts'
+import { scene } from './scene.ts'
 
 /** Everything that has a REST id and a stream named by it. `kind` names the sequence that its ids come from. */
 export const aggregates = {
@@ -15,5 +17,6 @@ export const aggregates = {
   environment: { kind: 'environment', stream: environmentStream, decider: environment },
   interface: { kind: 'interface', stream: interfaceStream, decider: httpInterface },
   case: { kind: 'case', stream: caseStream, decider: testCase },
+  scene: { kind: 'scene', stream: sceneStream, decider: scene },
   run: { kind: 'run', stream: runStream, decider: run },
 } as const

@@ -5,6 +5,7 @@ import type { LiveEnvironment } from './environment.ts'
 import type { Folded, Folds } from './folds.ts'
 import type { LiveInterface } from './interface.ts'
 import type { LiveProject } from './project.ts'
+import type { LiveScene } from './scene.ts'
 
 type Seen<S> = Omit<Folded<S>, 'state'> & Readonly<{ state: S }>
 
@@ -17,6 +18,7 @@ export type Visible = Readonly<{
   environment(id: number): Promise<Seen<LiveEnvironment> | undefined>
   interface(id: number): Promise<Seen<LiveInterface> | undefined>
   case(id: number): Promise<Seen<LiveCase> | undefined>
+  scene(id: number): Promise<Seen<LiveScene> | undefined>
 }>
 
 export function createVisible(folds: Folds): Visible {
@@ -35,6 +37,10 @@ export function createVisible(folds: Folds): Visible {
     async case(id) {
       const found = live(await folds.read(aggregates.case.decider, aggregates.case.stream(id)))
       return found && (await visible.interface(found.state.interface)) && found
+    },
+    async scene(id) {
+      const found = live(await folds.read(aggregates.scene.decider, aggregates.scene.stream(id)))
+      return found && (await visible.project(found.state.project)) && found
     },
   }
   return visible
