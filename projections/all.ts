@@ -4,6 +4,7 @@ import { interfacesProjection } from './interfaces.ts'
 import type { Projection } from './port.ts'
 import { projectsProjection } from './projects.ts'
 import { runsProjection } from './runs.ts'
+import { scenesProjection } from './scenes.ts'
 import { usersProjection } from './users.ts'
 
 /** Every read model of this version. */
@@ -12,6 +13,7 @@ export const projections: readonly Projection[] = [
   environmentsProjection,
   interfacesProjection,
   casesProjection,
+  scenesProjection,
   runsProjection,
   usersProjection,
 ]

@@ -6,6 +6,7 @@ import type { DomainEvent } from '../contracts/events.ts'
 import { type InterfaceFields, interfaceStream } from '../contracts/interface.ts'
 import type { JsonText } from '../contracts/json.ts'
 import { type ProjectFields, projectStream } from '../contracts/project.ts'
+import { type SceneFields, sceneStream, type StepFields } from '../contracts/scene.ts'
 
 export type GivenEvent = DomainEvent & Readonly<{ stream: StreamId }>
 
@@ -91,3 +92,37 @@ export const caseChanged = (id: number, data: Partial<CaseFields & { interface: 
   data,
 })
 export const caseDeleted = (id: number): GivenEvent => ({ stream: caseStream(id), type: 'CaseDeleted', data: {} })
+
+export const sceneCreated = (id: number, project: number, fields: Partial<SceneFields> = {}): GivenEvent => ({
+  stream: sceneStream(id),
+  type: 'SceneCreated',
+  data: { id, project, name: `scene ${id}`, ...fields },
+})
+export const sceneChanged = (id: number, data: Partial<SceneFields>): GivenEvent => ({
+  stream: sceneStream(id),
+  type: 'SceneChanged',
+  data,
+})
+export const sceneDeleted = (id: number): GivenEvent => ({ stream: sceneStream(id), type: 'SceneDeleted', data: {} })
+
+export const stepAdded = (scene: number, step: number, icase: number, sort: number): GivenEvent => ({
+  stream: sceneStream(scene),
+  type: 'StepAdded',
+  data: { step, icase, sort },
+})
+export const stepChanged = (scene: number, step: number, changes: Partial<StepFields>): GivenEvent => ({
+  stream: sceneStream(scene),
+  type: 'StepChanged',
+  data: { step, ...changes },
+})
+export const stepRemoved = (scene: number, step: number): GivenEvent => ({
+  stream: sceneStream(scene),
+  type: 'StepRemoved',
+  data: { step },
+})
+/** Each pair is a step and its new `sort`. */
+export const stepsReordered = (scene: number, ...order: [step: number, sort: number][]): GivenEvent => ({
+  stream: sceneStream(scene),
+  type: 'StepsReordered',
+  data: { order: order.map(([step, sort]) => ({ step, sort })) },
+})
