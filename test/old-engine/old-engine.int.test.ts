@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { givenPool } from '../../services/runner/sandbox/given-sandbox.ts'
+import type { SandboxPool } from '../../services/runner/sandbox/pool.ts'
+import { differingFields, meantFor, sideBySide } from './compare.ts'
+import type { ObservedScene } from './observed.ts'
+import { runHere } from './run-here.ts'
+import { readGroups, type Scene } from './scene.ts'
+
+/** The same scenes, the same target: what ApiTestEngine 1.0.3 did (test/fixtures/old-engine), and what this engine does. */
+
+type Recorded = Readonly<{ name: string; of: string; seen: ObservedScene & Readonly<{ crash?: string }> }>
+
+/** Scenes under way at once: most of their time is waiting for the start of an interpreter. */
+const AT_ONCE = 3
+
+const root = new URL('../../', import.meta.url)
+const groups = await readGroups()
+const fixtures = new Map(
+  await Promise.all([...groups.keys()].map(async (group) => [group, await recorded(group)] as const)),
+)
+const documented = await documentedDifferences()
+
+let pool: SandboxPool
+const observed = new Map<Scene, Promise<ObservedScene>>()
+
+beforeAll(() => {
+  pool = givenPool({ size: AT_ONCE })
+  const waiting = [...groups.values()].flat().map((scene) => ({ scene, done: Promise.withResolvers<ObservedScene>() }))
+  for (const { scene, done } of waiting) {
+    // Each test asks for its own; until then nobody listens.
+    done.promise.catch(() => undefined)
+    observed.set(scene, done.promise)
+  }
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { scene, done } = next
+      await runHere(scene, pool).then(done.resolve, done.reject)
+    }
+  }
+  for (let worker = 0; worker < AT_ONCE; worker++) void work()
+})
+
+afterAll(() => pool.stop())
+
+describe.each([...groups])('%s', (group, scenes) => {
+  test.each(scenes.map((scene) => [scene.name, scene] as const))('%s', async (name, scene) => {
+    const record = fixtures.get(group)?.get(name)
+    if (record?.of !== scene.digest) throw new Error(`not recorded as it is: scripts/old-engine/record ${group}`)
+    const differing = new Set<string>()
+    for (const [part, theirs, ours] of sideBySide(record.seen, (await observed.get(scene)) as ObservedScene)) {
+      const differ = differingFields(theirs, ours)
+      const meant = meantFor(scene, part).flatMap((difference) => difference.in)
+      // All of what is not meant to differ, for the sake of what is printed when it does.
+      expect({ part, ...without(ours, meant) }).toEqual({ part, ...without(theirs, meant) })
+      for (const field of differ) differing.add(`${part} ${field}`).add(`* ${field}`)
+      for (const { ours: expected = {} } of meantFor(scene, part))
+        expect(only(ours, Object.keys(expected))).toEqual(only({ ...ours, ...expected }, Object.keys(expected)))
+    }
+    for (const [part, differences] of scene.differs) {
+      for (const { line, in: fields } of differences) {
+        expect(documented).toContain(line)
+        expect(fields.filter((field) => !differing.has(`${part} ${field}`))).toEqual([])
+      }
+    }
+  })
+})
+
+test('nothing is recorded that is not asked any more', () => {
+  for (const [group, scenes] of groups) {
+    expect([...(fixtures.get(group)?.keys() ?? [])]).toEqual(scenes.map(({ name }) => name))
+  }
+})
+
+type Fields = Readonly<Record<string, unknown>>
+
+function without(fields: Fields, names: readonly string[]): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)))
+}
+
+function only(fields: Fields, names: readonly string[]): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)))
+}
+
+async function recorded(group: string): Promise<ReadonlyMap<string, Recorded>> {
+  const file = fileURLToPath(new URL(`test/fixtures/old-engine/${group}.json`, root))
+  const text = await readFile(file, 'utf8').catch(() => '[]')
+  return new Map((JSON.parse(text) as Recorded[]).map((record) => [record.name, record]))
+}
+
+/** The bullets of the section that lists what is meant to differ. */
+async function documentedDifferences(): Promise<readonly string[]> {
+  const text = await readFile(fileURLToPath(new URL('docs/case-engine.md', root)), 'utf8')
+  const [, section = ''] = text.split('## What is different from the old engine\n')
+  const [bullets = ''] = section.split('\n## ')
+  return bullets.split('\n').flatMap((line) => (line.startsWith('- ') ? [line.slice(2)] : []))
+}
