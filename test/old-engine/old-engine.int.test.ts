@@ -17,9 +17,8 @@ const AT_ONCE = 3
 
 const root = new URL('../../', import.meta.url)
 const groups = await readGroups()
-const fixtures = new Map(
-  await Promise.all([...groups.keys()].map(async (group) => [group, await recorded(group)] as const)),
-)
+const fixtures = new Map<string, ReadonlyMap<string, Recorded>>()
+for (const group of groups.keys()) fixtures.set(group, await recorded(group))
 const documented = await documentedDifferences()
 
 let pool: SandboxPool
