@@ -19,6 +19,7 @@ import { createCommandMemory } from './platform/commands.ts'
 import { type Config, loadKeys } from './platform/config.ts'
 import { createPostgresEventStore } from './platform/event-store/postgres.ts'
 import { createIds } from './platform/ids.ts'
+import { createLeases, leasesMigration } from './platform/leases.ts'
 import type { Logger } from './platform/logger.ts'
 import { createMemoryMessageLog } from './platform/message-log/memory.ts'
 import { openSecrets } from './platform/secrets.ts'
@@ -39,10 +40,12 @@ import { createFeed } from './services/feed.ts'
 import { relayMigration, startRelay } from './services/relay.ts'
 import { parseTargetDeny } from './services/runner/case/deny.ts'
 import { createExecuteRun } from './services/runner/execute.ts'
+import { createPinned } from './services/runner/pinned.ts'
 import { startRunner } from './services/runner/runner.ts'
 import { createSandboxPool } from './services/runner/sandbox/pool.ts'
 import { createRunEnds } from './services/runs/ends.ts'
 import { createRunRequests } from './services/runs/request.ts'
+import { startWatchdog } from './services/watchdog.ts'
 
 /** Milliseconds that requests and runs under way have to end when the platform stops. */
 const GRACE = 8_000
@@ -65,16 +68,21 @@ export type Platform = Readonly<{
 export async function startPlatform(config: Config, log: Logger): Promise<Platform> {
   const stops: (() => Promise<void> | void)[] = []
   const stopping = new AbortController()
+  const leavingSoon = new AbortController()
+  const leavingNow = new AbortController()
   const closing = new AbortController()
   const stop = async (): Promise<void> => {
     stopping.abort()
-    // Who waits for a run is told what there is of it before the connection is cut.
+    // Short runs end, longer ones their case under way; what is left is given back. Who waits for one is told what there is of it
+    // before the connection is cut.
+    setTimeout(() => leavingSoon.abort(), GRACE / 4).unref()
+    setTimeout(() => leavingNow.abort(), GRACE / 2).unref()
     setTimeout(() => closing.abort(), GRACE - 2_000).unref()
     for (const each of stops.splice(0).toReversed()) await each()
   }
   try {
     // Storage
-    const storage = await openStorage(config, [relayMigration], log)
+    const storage = await openStorage(config, [relayMigration, leasesMigration], log)
     stops.push(storage.stop)
     const { db } = storage
     const only = await claimDatabase(db)
@@ -112,11 +120,18 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     const sandboxes = createSandboxPool({ size: config.sandboxPool, log, cacheDir: join(config.dataDir, 'sandbox') })
     stops.push(() => sandboxes.stop())
     const targetDeny = parseTargetDeny(config.targetDeny)
-    const execute = createExecuteRun({ folds, handle, blobs, cipher: secrets, sandboxes, targetDeny, clock })
-    const runner = startRunner({ messages, handle, folds, execute, concurrency: config.runConcurrency, log })
-    stops.push(() => runner.stop(AbortSignal.timeout(GRACE / 4)))
-    const relay = startRelay({ store, messages, db, models, log })
+    const leases = createLeases(db)
+    const pinned = createPinned({ folds, blobs, cipher: secrets })
+    const execute = createExecuteRun({ store, handle, blobs, cipher: secrets, pinned, sandboxes, targetDeny, clock })
+    const concurrency = config.runConcurrency
+    const runner = startRunner({ messages, handle, folds, feed, leases, execute, concurrency, log })
+    stopping.signal.addEventListener('abort', runner.drain, { once: true })
+    stops.push(() => runner.stop({ soon: leavingSoon.signal, now: leavingNow.signal }))
+    const relay = startRelay({ store, messages, db, models, leases, log })
     stops.push(relay.stop)
+    const deadline = config.runDeadline
+    const watchdog = startWatchdog({ models, leases, messages, handle, blobs, clock, deadline, log })
+    stops.push(watchdog.stop)
 
     // Gateway
     const modules = { models, writes, visible, memory, blobs, cipher: secrets, users }

@@ -8,12 +8,12 @@ export type Pin = Readonly<{ stream: StreamId; revision: number }>
 /** An interface that is not saved, as it was sent with the case. */
 export type Target = Readonly<{ url: string; method: string; name: string }>
 
-/** One case of a run: a saved one by reference, or an unsaved one as it was sent. */
+/** One case of a run: a saved one by reference, or an unsaved one as it was sent; `id` is that of the step, or of a case that runs alone. */
 export type RunCase = Readonly<{ title: string; interface: Pin | Target }> &
   (Readonly<{ id: number; case: Pin }> | Readonly<{ unsaved: CaseFields }>)
 
-/** Cases that run in order and share their temporary variables. */
-export type Flow = Readonly<{ name: string; cases: readonly RunCase[] }>
+/** Cases that run in order and share their temporary variables: the cases themselves, or how many the run's `plan` has of it. */
+export type Flow = Readonly<{ name: string }> & (Readonly<{ cases: readonly RunCase[] }> | Readonly<{ size: number }>)
 
 /** The verdict of a case (seed 000 接口测试模块 2.6 `state`). */
 export type Verdict = '成功' | '失败' | '错误'
@@ -38,9 +38,9 @@ export type CaseResult = Readonly<{
   run_time: string
   assertions: readonly Readonly<{ method: string; expected: LongText; actual: LongText; passed: boolean }>[]
   started_at: string
-  /** The saved case's id. */
+  /** Of the saved case, or of the step. */
   id?: number
-  /** Present when an earlier attempt at this run died. */
+  /** Present when an earlier attempt at the run may have run this case already. */
   attempt?: number
 }>
 
@@ -49,7 +49,9 @@ export type RunEvent =
       'RunRequested',
       {
         id: number
-        kind: 'case'
+        kind: 'case' | 'scene'
+        /** What was run: the scene's id. Absent for cases. */
+        scene?: number
         /** Debug runs read and write the environment's `debug_global_variable`. */
         debug: boolean
         name: string
@@ -57,9 +59,13 @@ export type RunEvent =
         environment: Pin & Readonly<{ id: number; name: string }>
         tester: string
         flows: readonly Flow[]
+        /** The cases of each flow, `RunCase[][]` as JSON, where they are too many to stand in `flows`. */
+        plan?: LongText
       }
     >
   | Event<'RunClaimed', { attempt: number; worker: string }>
+  /** Its runner gives it back unfinished, as a platform that stops does. `interrupted`: a case was begun that has no result. */
+  | Event<'RunReleased', { attempt: number; interrupted: boolean }>
   | Event<
       'CaseFinished',
       {
@@ -69,13 +75,19 @@ export type RunEvent =
         state: Verdict
         /** The result, or where many lines make it too long for an event its JSON text, by reference. */
         result: CaseResult | LongText
+        /** What the case left for those after it (`services/runner/carried.ts`), encrypted. Absent when that is nothing. */
+        carried?: LongText
       }
     >
   | Event<'RunFinished', Counts & { attempt: number; state: RunState; reason?: string }>
 
+/** How many cases a flow has. */
+export const sizeOf = (flow: Flow): number => ('size' in flow ? flow.size : flow.cases.length)
+
 export type RunEventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
 export const runStream = (id: number): StreamId => `run-${id}`
+export const runIdOf = (stream: StreamId): number => Number(stream.slice('run-'.length))
 
 /** The status of a run's record (seed 000 六.2.1). */
 export type RecordStatus = '未执行' | '执行中' | '执行完毕'

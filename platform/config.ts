@@ -74,6 +74,17 @@ function masterKey(text: string): Buffer | Wrong {
   return hex || base64 ? Buffer.from(text, hex ? 'hex' : 'base64') : new Wrong('32 bytes as hex or base64')
 }
 
+const UNIT_SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3_600 }
+
+/** In seconds, up to 30 days. */
+function duration(text: string): number | Wrong {
+  const [, digits = '', unit = ''] = /^(\d{1,7})([smh]?)$/.exec(text) ?? []
+  const seconds = Number(digits) * (UNIT_SECONDS[unit] ?? 0)
+  return seconds >= 1 && seconds <= 30 * 86_400
+    ? seconds
+    : new Wrong('a time from 1s to 720h, for example 90s, 30m or 4h')
+}
+
 function timeZone(text: string): string | Wrong {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone
@@ -136,6 +147,11 @@ export const VARIABLES = {
     'Seconds that a call waits for its run to end before it answers 202',
     whole(1, 86_400),
   ),
+  RUN_DEADLINE: variable(
+    '4h',
+    'How long a run may take from when it is asked for, in seconds or as 90s, 30m, 4h; then it is ended as 错误',
+    duration,
+  ),
   RUN_CONCURRENCY: variable('8', 'Runs that are executed at the same time', whole(1, 1_000)),
 } as const
 
@@ -161,6 +177,8 @@ export type Config = Readonly<{
   /** Comma-separated addresses and ranges. */
   targetDeny: string
   runWaitSeconds: number
+  /** Seconds. */
+  runDeadline: number
   runConcurrency: number
 }>
 
@@ -208,6 +226,7 @@ function configOf(values: Values): Config {
     sandboxPool: values.SANDBOX_POOL,
     targetDeny: values.TARGET_DENY,
     runWaitSeconds: values.RUN_WAIT_SECONDS,
+    runDeadline: values.RUN_DEADLINE,
     runConcurrency: values.RUN_CONCURRENCY,
   }
 }

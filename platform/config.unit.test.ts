@@ -32,6 +32,7 @@ describe('reading the environment', () => {
       sandboxPool: 2,
       targetDeny: '169.254.0.0/16,fe80::/10,fd00:ec2::254',
       runWaitSeconds: 300,
+      runDeadline: 14_400,
       runConcurrency: 8,
     })
   })
@@ -58,6 +59,7 @@ describe('reading the environment', () => {
       SANDBOX_POOL: '4',
       TARGET_DENY: 'none',
       RUN_WAIT_SECONDS: '60',
+      RUN_DEADLINE: '90m',
       RUN_CONCURRENCY: '16',
     })
     expect(config).toEqual({
@@ -75,8 +77,21 @@ describe('reading the environment', () => {
       sandboxPool: 4,
       targetDeny: '',
       runWaitSeconds: 60,
+      runDeadline: 5_400,
       runConcurrency: 16,
     })
+  })
+
+  test.each([
+    ['1', 1],
+    ['90s', 90],
+    ['30m', 1_800],
+    ['720h', 2_592_000],
+  ])('a time of %s is %d seconds', (text, seconds) => {
+    expect(readConfig({ RUN_DEADLINE: text }).runDeadline).toBe(seconds)
+  })
+  test.each(['0', '0h', '721h', '-1s', '1.5h', '4d', 'h'])('%s is no time', (text) => {
+    expect(problems({ RUN_DEADLINE: text })).toEqual([expect.stringContaining('a time from 1s to 720h')])
   })
 
   test('all that is wrong is said at once, by name and expectation, without the values', () => {
@@ -94,6 +109,7 @@ describe('reading the environment', () => {
       SANDBOX_POOL: '0',
       TARGET_DENY: 'everything',
       RUN_WAIT_SECONDS: '1.5',
+      RUN_DEADLINE: '4 hours',
       RUN_CONCURRENCY: '-1',
     })
     expect(found.map((line) => line.trim().split(':')[0])).toEqual([
@@ -109,6 +125,7 @@ describe('reading the environment', () => {
       'SANDBOX_POOL',
       'TARGET_DENY',
       'RUN_WAIT_SECONDS',
+      'RUN_DEADLINE',
       'RUN_CONCURRENCY',
     ])
     expect(found[0]).toBe('  PORT: expected a whole number from 0 to 65535')

@@ -36,6 +36,8 @@ const requested = (id: number): GivenEvent =>
   })
 const claimed = (id: number, attempt = 1): GivenEvent =>
   ofRun(id, { type: 'RunClaimed', data: { attempt, worker: 'w' } })
+const released = (id: number, attempt = 1): GivenEvent =>
+  ofRun(id, { type: 'RunReleased', data: { attempt, interrupted: false } })
 const finished = (id: number, counts: { success?: number; fail?: number; error?: number }, reason?: string) => {
   const { success = 0, fail = 0, error = 0 } = counts
   const state = error > 0 ? ('error' as const) : fail > 0 ? ('fail' as const) : ('success' as const)
@@ -137,15 +139,23 @@ test('a result that is told again by a later attempt stands once', async () => {
   expect((await resultsOf(models, 1)).map(({ result }) => (result as CaseResult).name)).toEqual(['new'])
 })
 
-test('runs that have not ended are known by their ids, in order', async () => {
+test('runs that have not ended are known, in order, with their last attempt and whether somebody has them', async () => {
   const models = await given(
     requested(2),
     requested(10),
     requested(3),
     requested(4),
     claimed(10),
+    claimed(10, 2),
     finished(3, { success: 1 }),
-    caseFinished(4, 0, 0, 'a'),
+    claimed(4),
+    released(4),
   )
-  expect(await unfinishedRuns(models)).toEqual([2, 4, 10])
+  expect(await unfinishedRuns(models)).toEqual([
+    { id: 2, attempt: 0, claimed: false, requested_at: expect.stringMatching(/^2026-/) },
+    { id: 4, attempt: 1, claimed: false, requested_at: expect.stringMatching(/^2026-/) },
+    { id: 10, attempt: 2, claimed: true, requested_at: expect.stringMatching(/^2026-/) },
+  ])
+  // Once begun a run is under way for its readers, whoever goes on with it.
+  expect(await findRun(models, 4)).toMatchObject({ status: '执行中' })
 })

@@ -18,6 +18,8 @@ const runs = tableOf({
     tester: 'text',
     flows: 'json',
     status: 'text',
+    claimed: 'boolean',
+    attempt: 'integer',
     state: 'text?',
     all: 'integer',
     success: 'integer',
@@ -45,9 +47,9 @@ const STATUS = { requested: '未执行', claimed: '执行中', finished: '执行
 /** Every run, for ever: names are those of the time, and no deletion of what was run touches them. */
 export const runsProjection: Projection = {
   name: 'runs',
-  version: 1,
+  version: 2,
   tables: [runs.name, results.name],
-  reads: new Set<RunEvent['type']>(['RunRequested', 'RunClaimed', 'CaseFinished', 'RunFinished']),
+  reads: new Set<RunEvent['type']>(['RunRequested', 'RunClaimed', 'RunReleased', 'CaseFinished', 'RunFinished']),
 
   async migrate(sql, name) {
     await runs.create(sql, name(runs.name))
@@ -73,6 +75,8 @@ export const runsProjection: Projection = {
               tester,
               flows: JSON.stringify(flows.map((flow) => flow.name)),
               status: STATUS.requested,
+              claimed: false,
+              attempt: 0,
               state: null,
               all: 0,
               success: 0,
@@ -86,7 +90,10 @@ export const runsProjection: Projection = {
             break
           }
           case 'RunClaimed':
-            rows.patch(id, { status: STATUS.claimed, revision })
+            rows.patch(id, { status: STATUS.claimed, claimed: true, attempt: event.data.attempt, revision })
+            break
+          case 'RunReleased':
+            rows.patch(id, { claimed: false, revision })
             break
           case 'RunFinished': {
             const { all, success, fail, error, state, reason } = event.data
@@ -151,11 +158,13 @@ export async function resultsOf(models: ReadModels, run: number): Promise<readon
   return rows.map((row) => ({ ...row, result: JSON.parse(row.result) as ResultRow['result'] }))
 }
 
+/** A run that has not ended; `claimed` while a runner has it, `attempt` is the last one, 0 for none. */
+export type UnfinishedRun = Readonly<{ id: number; attempt: number; claimed: boolean; requested_at: string }>
+
 /** Runs that have not ended, in the order in which they were asked for. */
-export async function unfinishedRuns(models: ReadModels): Promise<readonly number[]> {
-  const rows = await models.query<{ id: number }>(
-    `select id from ${models.table('runs')} where status <> $1 order by id`,
+export async function unfinishedRuns(models: ReadModels): Promise<readonly UnfinishedRun[]> {
+  return models.query<UnfinishedRun>(
+    `select id, attempt, claimed, requested_at from ${models.table('runs')} where status <> $1 order by id`,
     [STATUS.finished],
   )
-  return rows.map(({ id }) => id)
 }

@@ -1,6 +1,8 @@
 import { START, type Position, type Recorded } from '../contracts/core.ts'
+import { type RunEvent, runIdOf, runStream } from '../contracts/run.ts'
 import { RUNS_TOPIC, type RunMessage } from '../contracts/topics.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
+import type { Leases } from '../platform/leases.ts'
 import type { Log } from '../platform/log.ts'
 import type { Message, MessageLog } from '../platform/message-log/port.ts'
 import type { Migration } from '../platform/migrations.ts'
@@ -20,26 +22,37 @@ export const relayMigration: Migration = {
 /** Milliseconds until a relay that failed goes on. */
 const AGAIN = 500
 
+/** Events that ask for work, and the last attempt at it that was made before. */
+function asked({ type, data }: RunEvent): number | undefined {
+  if (type === 'RunRequested') return 0
+  return type === 'RunReleased' ? data.attempt : undefined
+}
+
 /**
  * Publishes what asks for work, at least once: it follows the log from its checkpoint and stores that only when the message log has
- * accepted everything before it. A message log that forgets on exit is given every run that has not ended anew at start.
+ * accepted everything before it. A message log that forgets on exit is given every run that has not ended anew at start: whoever had one
+ * is gone with it.
  */
 export function startRelay(deps: {
   store: EventStore
   messages: MessageLog
   db: Database
   models: ReadModels
+  leases: Leases
   log: Log
 }): { stop(): Promise<void> } {
-  const { store, messages, db, models, log } = deps
+  const { store, messages, db, models, leases, log } = deps
   const stopping = new AbortController()
   const { signal } = stopping
 
   async function publishFrom(start: Position): Promise<void> {
     let position = start
     for await (const events of store.follow(position, signal)) {
-      const asking = events.filter((event) => event.type === 'RunRequested')
-      if (asking.length > 0) await messages.publish(RUNS_TOPIC, asking.map(messageOf))
+      const asking = events.flatMap((event) => {
+        const attempt = asked(event as RunEvent & Recorded)
+        return attempt === undefined ? [] : [asMessage({ run: runIdOf(event.stream), attempt })]
+      })
+      if (asking.length > 0) await messages.publish(RUNS_TOPIC, asking)
       position = events.at(-1)?.position ?? position
       if (messages.durable && asking.length > 0) await keepCheckpoint(position)
     }
@@ -61,10 +74,11 @@ export function startRelay(deps: {
   async function dispatchUnfinished(): Promise<Position> {
     const head = await store.head()
     while (!signal.aborted && !(await models.passed(head)));
+    await leases.void()
     const runs = signal.aborted ? [] : await unfinishedRuns(models)
     await messages.publish(
       RUNS_TOPIC,
-      runs.map((run) => asMessage({ run })),
+      runs.map(({ id, attempt }) => asMessage({ run: id, attempt })),
     )
     return head
   }
@@ -88,10 +102,7 @@ export function startRelay(deps: {
   }
 }
 
-function messageOf(event: Recorded): Message {
-  return asMessage({ run: (event.data as { id: number }).id })
-}
-
-function asMessage(message: RunMessage): Message {
-  return { key: `run-${message.run}`, value: JSON.stringify(message) }
+/** A run as runners are asked for it. */
+export function asMessage(message: RunMessage): Message {
+  return { key: runStream(message.run), value: JSON.stringify(message) }
 }

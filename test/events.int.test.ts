@@ -51,6 +51,7 @@ const TYPES = {
   StepsReordered: true,
   RunRequested: true,
   RunClaimed: true,
+  RunReleased: true,
   CaseFinished: true,
   RunFinished: true,
   UserCreated: true,
@@ -236,11 +237,9 @@ describe('the deciders fold them to', () => {
       },
       correlationId: '55baeb19-8f26-5196-908a-2543616c7f48',
       attempt: 2,
-      verdicts: new Map([
-        ['0/0', '失败'],
-        ['0/1', '错误'],
-      ]),
+      counts: { all: 2, success: 0, fail: 1, error: 1 },
       claimsSinceResult: 0,
+      mayHaveRun: 1,
     })
     const ping = {
       title: 'ping',
@@ -261,16 +260,31 @@ describe('the deciders fold them to', () => {
       },
       correlationId: '37440b33-bd4c-5a7e-9b1a-78ad94ed7530',
       attempt: 0,
-      verdicts: new Map(),
+      counts: { all: 0, success: 0, fail: 0, error: 0 },
       claimsSinceResult: 0,
+      mayHaveRun: 0,
     })
     for (const [id, verdict] of [
       [2, '错误'],
       [4, '成功'],
     ] as const) {
-      const verdicts = new Map([['0/0', verdict]])
-      expect(await stateOf(run, runStream(id))).toMatchObject({ status: 'finished', attempt: 1, verdicts })
+      const counts = { all: 1, success: verdict === '成功' ? 1 : 0, fail: 0, error: verdict === '错误' ? 1 : 0 }
+      expect(await stateOf(run, runStream(id))).toMatchObject({ status: 'finished', attempt: 1, counts })
     }
+    expect(await stateOf(run, runStream(5))).toMatchObject({
+      status: 'finished',
+      request: { kind: 'scene', scene: 1, debug: false },
+      attempt: 2,
+      counts: { all: 2, success: 2, fail: 0, error: 0 },
+      mayHaveRun: 0,
+    })
+    expect(await stateOf(run, runStream(6))).toMatchObject({
+      status: 'requested',
+      request: { flows: [{ name: '大流程', size: 1000 }], plan: { bytes: 300_000 } },
+      attempt: 1,
+      claimsSinceResult: 0,
+      mayHaveRun: 0,
+    })
   })
 })
 
@@ -339,6 +353,17 @@ describe('the read models make of them', () => {
     ])
   })
 
+  test('scenes and their steps, removed ones too', async () => {
+    expect(await rowsOf('scenes')).toEqual([{ id: 1, project: 1, name: '注册接口测试', revision: '9' }])
+    expect(await rowsOf('steps')).toEqual([
+      { id: 1, scene: 1, icase: 1, sort: String(Number.MAX_SAFE_INTEGER), removed: false },
+      { id: 2, scene: 1, icase: 1, sort: '1', removed: true },
+      { id: 3, scene: 1, icase: 1, sort: '3', removed: false },
+      { id: 4, scene: 1, icase: 2, sort: '5', removed: false },
+      { id: 5, scene: 2, icase: 1, sort: '1', removed: false },
+    ])
+  })
+
   test('runs and their results', async () => {
     const none = { state: null, all: 0, success: 0, fail: 0, error: 0, reason: null, finished_at: null }
     const ping = {
@@ -350,6 +375,7 @@ describe('the read models make of them', () => {
       tester: '测试员A',
       flows: '["ping"]',
     }
+    const flow = { kind: 'scene', project: 1, environment: 1, environment_name: '预发环境', tester: 'admin' }
     expect(await rowsOf('runs')).toEqual([
       {
         id: 1,
@@ -361,6 +387,8 @@ describe('the read models make of them', () => {
         tester: 'admin',
         flows: '["登录失败"]',
         status: '执行完毕',
+        claimed: true,
+        attempt: 2,
         state: 'error',
         all: 2,
         success: 0,
@@ -375,6 +403,8 @@ describe('the read models make of them', () => {
         id: 2,
         ...ping,
         status: '执行完毕',
+        claimed: true,
+        attempt: 1,
         state: 'error',
         all: 1,
         success: 0,
@@ -385,11 +415,22 @@ describe('the read models make of them', () => {
         finished_at: '2026-11-21T18:16:12.134524+08:00',
         revision: '3',
       },
-      { id: 3, ...ping, status: '未执行', ...none, requested_at: '2026-11-21T18:16:19.135483+08:00', revision: '0' },
+      {
+        id: 3,
+        ...ping,
+        status: '未执行',
+        claimed: false,
+        attempt: 0,
+        ...none,
+        requested_at: '2026-11-21T18:16:19.135483+08:00',
+        revision: '0',
+      },
       {
         id: 4,
         ...ping,
         status: '执行完毕',
+        claimed: true,
+        attempt: 1,
         state: 'success',
         all: 1,
         success: 1,
@@ -400,6 +441,36 @@ describe('the read models make of them', () => {
         finished_at: '2026-11-21T18:16:40.138360+08:00',
         revision: '3',
       },
+      {
+        ...flow,
+        id: 5,
+        name: '登录下单',
+        flows: '["登录下单"]',
+        status: '执行完毕',
+        claimed: true,
+        attempt: 2,
+        state: 'success',
+        all: 2,
+        success: 2,
+        fail: 0,
+        error: 0,
+        reason: null,
+        requested_at: '2026-11-21T20:11:23.127811+08:00',
+        finished_at: '2026-11-21T20:17:23.127811+08:00',
+        revision: '6',
+      },
+      {
+        ...flow,
+        id: 6,
+        name: '大流程',
+        flows: '["大流程"]',
+        status: '执行中',
+        claimed: false,
+        attempt: 1,
+        ...none,
+        requested_at: '2026-11-21T20:18:23.127811+08:00',
+        revision: '2',
+      },
     ])
     const results = await rowsOf('run_results', 'run, flow, index')
     expect(results.map(({ run: id, flow, index }) => [id, flow, index])).toEqual([
@@ -407,6 +478,8 @@ describe('the read models make of them', () => {
       [1, 0, 1],
       [2, 0, 0],
       [4, 0, 0],
+      [5, 0, 0],
+      [5, 0, 1],
     ])
     expect(results[0]?.['result']).toBe(
       String.raw`{"name":"登录失败","log_data":[["DEBUG","请求头：\n{\"Accept\": \"*/*\"}"],["INFO","【INFO】  |:相等断言"],["EXCEPT",{"$blob":"836ff184e7b41b1e13cb5fd89fa1de98dbbab99e9d2918913ff43b86a5c7c213","bytes":50000}]],"url":"http://api.example.com:8000/users/2/login/","method":"PUT","status_cede":200,"response_header":{"Content-Type":"application/json"},"requests_header":{"Accept":"*/*","Authorization":"******"},"response_body":{"$blob":"0db52f4076c082518412afd3dd3576e2cb0c63703fd7fed5e23ade60efef31d9","bytes":1048576},"requests_body":"None","state":"失败","run_time":"0.455s","assertions":[{"method":"相等","expected":"200","actual":{"$blob":"e5c6fde86910ded72db5cc7afc32f850440d4ef7caa5dbb69f5bdc0d3e39cb3b","bytes":16500},"passed":false}],"started_at":"2026-11-21T18:14:00.000001+08:00","id":1}`,

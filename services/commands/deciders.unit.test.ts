@@ -200,12 +200,60 @@ describe('a run', () => {
     type: 'CaseFinished',
     data: { attempt, flow: 0, index, state, result: result(state) },
   })
-  const claim = { type: 'ClaimRun', worker: 'w' } as const
+  const released = (attempt: number, interrupted = false): RunEvent => ({
+    type: 'RunReleased',
+    data: { attempt, interrupted },
+  })
+  const claim = (after: number) => ({ type: 'ClaimRun', worker: 'w', after }) as const
 
-  test('is claimed by attempts that count up', () => {
-    given(run, requested).when(claim).gives(claimed(1))
-    given(run, requested, claimed(1)).when(claim).gives(claimed(2))
-    given(run).when(claim).refused('not_found')
+  test('is claimed by attempts that count up, each by who knows of the last', () => {
+    given(run, requested).when(claim(0)).gives(claimed(1))
+    given(run, requested, claimed(1)).when(claim(1)).gives(claimed(2))
+    given(run, requested, claimed(1)).when(claim(0)).refused('conflict')
+    given(run).when(claim(0)).refused('not_found')
+  })
+  test('is given back by its runner alone, who then has nothing more to say', () => {
+    const release = { type: 'ReleaseRun', attempt: 1, interrupted: true } as const
+    given(run, requested, claimed(1)).when(release).gives(released(1, true))
+    given(run, requested, claimed(1), claimed(2)).when(release).refused('conflict')
+    given(run, requested, claimed(1), released(1))
+      .when({ type: 'RecordResults', attempt: 1, results: [] })
+      .refused('conflict')
+    given(run, requested, claimed(1), released(1)).when(claim(1)).gives(claimed(2))
+  })
+  test('knows how many of its cases an earlier attempt may have begun', () => {
+    const mayHaveRun = (...events: RunEvent[]) => given(run, requested, ...events).state
+    expect(mayHaveRun(claimed(1))).toMatchObject({ mayHaveRun: 0 })
+    expect(mayHaveRun(claimed(1), claimed(2))).toMatchObject({ mayHaveRun: 2 })
+    expect(mayHaveRun(claimed(1), claimed(2), finished(2, 0, '成功'))).toMatchObject({ mayHaveRun: 1 })
+    expect(mayHaveRun(claimed(1), released(1), claimed(2))).toMatchObject({ mayHaveRun: 0 })
+    expect(mayHaveRun(claimed(1), released(1, true), claimed(2))).toMatchObject({ mayHaveRun: 1 })
+  })
+  test('takes one verdict for each case, in their order', () => {
+    const record = (index: number, ...before: RunEvent[]) =>
+      given(run, requested, claimed(1), ...before).when({
+        type: 'RecordResults',
+        attempt: 1,
+        results: [{ flow: 0, index, state: '成功' as const, result: result('成功') }],
+      })
+    record(1).refused('conflict')
+    record(0, finished(1, 0, '失败')).refused('conflict')
+    record(2, finished(1, 0, '失败'), finished(1, 1, '失败')).refused('conflict')
+    record(1, finished(1, 0, '失败')).gives(finished(1, 1, '成功'))
+  })
+  test('is ended as 错误 with a reason, whoever has it', () => {
+    const end = (all: number, error: number): RunEvent => ({
+      type: 'RunFinished',
+      data: { attempt: 1, all, success: all - error, fail: 0, error, state: 'error', reason: '超时' },
+    })
+    const told = { flow: 0, index: 1, state: '错误' as const, result: result('错误') }
+    given(run, requested, claimed(1), finished(1, 0, '成功'))
+      .when({ type: 'EndRun', reason: '超时', result: told })
+      .gives(finished(1, 1, '错误'), end(2, 1))
+    given(run, requested, claimed(1), finished(1, 0, '成功'), finished(1, 1, '成功'))
+      .when({ type: 'EndRun', reason: '超时' })
+      .gives(end(2, 0))
+    given(run, requested, claimed(1), end(0, 0)).when({ type: 'EndRun', reason: '超时' }).refused('conflict')
   })
   test('takes results of its last attempt alone', () => {
     const results = [{ flow: 0, index: 0, state: '成功' as const, result: result('成功') }]
@@ -230,9 +278,11 @@ describe('a run', () => {
     [[], 'success'],
   ])('of %s is %s', (verdicts, state) => {
     const results = verdicts.map((verdict, index) => ({ flow: 0, index, state: verdict, result: result(verdict) }))
+    // A plan stands in for the cases of a long run.
+    const planned = { ...requested, data: { ...request, flows: [{ name: 'a', size: verdicts.length }], plan: '[]' } }
     const events = run.decide(
       { type: 'RecordResults', attempt: 1, results, end: {} },
-      given(run, requested, claimed(1)).state,
+      given(run, planned, claimed(1)).state,
     )
     expect(events.at(-1)).toMatchObject({ type: 'RunFinished', data: { state } })
   })
@@ -241,7 +291,7 @@ describe('a run', () => {
       type: 'RunFinished',
       data: { attempt: 1, all: 0, success: 0, fail: 0, error: 0, state: 'success' },
     }
-    given(run, requested, claimed(1), end).when(claim).refused('conflict')
+    given(run, requested, claimed(1), end).when(claim(1)).refused('conflict')
     given(run, requested, claimed(1), end).when({ type: 'RecordResults', attempt: 1, results: [] }).refused('conflict')
   })
   test('knows how many attempts have died without a result', () => {
@@ -249,5 +299,6 @@ describe('a run', () => {
     expect(given(run, requested, claimed(1), finished(1, 0, '成功'), claimed(2)).state).toMatchObject({
       claimsSinceResult: 1,
     })
+    expect(given(run, requested, claimed(1), released(1), claimed(2)).state).toMatchObject({ claimsSinceResult: 1 })
   })
 })

@@ -40,10 +40,10 @@ export class Folds {
     return this.#keep(decider, stream, before, newer)
   }
 
-  /** The fold as it stood at `revision`. */
+  /** The fold as it stood at `revision`. Most are asked for as they stand now, by one run after the other: those are kept. */
   async at<S, C, E extends Event>(decider: Decider<S, C, E>, stream: StreamId, revision: bigint): Promise<Folded<S>> {
-    const cached = this.peek<S>(stream)
-    if (cached?.revision === revision) return cached
+    const present = await this.read(decider, stream)
+    if (present.revision === revision) return present
     return extend(decider, nothing(decider), await this.#store.load(stream, { upTo: revision }))
   }
 

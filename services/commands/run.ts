@@ -1,9 +1,19 @@
 import { type Decider, Rejected } from '../../contracts/core.ts'
-import type { Counts, RunEvent, RunEventOf, RunState, Verdict } from '../../contracts/run.ts'
+import {
+  type Counts,
+  type RunEvent,
+  type RunEventOf,
+  type RunState,
+  sizeOf,
+  type Verdict,
+} from '../../contracts/run.ts'
 import { correlationOf } from './recorded.ts'
 
 /** One case's result, and which case of which flow it is of. */
 export type Finished = Omit<RunEventOf<'CaseFinished'>['data'], 'attempt'>
+
+/** Where in a run a case stands. */
+export type PlaceInRun = Pick<Finished, 'flow' | 'index'>
 
 export type RunProcess =
   | Readonly<{ status: 'none' }>
@@ -14,18 +24,29 @@ export type RunProcess =
       correlationId: string
       /** The last attempt, 0 before the first claim. Only its runner may say anything of the run. */
       attempt: number
-      /** By `flow/index`. */
-      verdicts: ReadonlyMap<string, Verdict>
+      /** Verdicts so far: those of the first `counts.all` cases, for cases run in order. */
+      counts: Counts
       /** Attempts that were claimed since the last result: those before the last have died at the same case. */
       claimsSinceResult: number
+      /** How many of the cases without a verdict an earlier attempt may have begun. */
+      mayHaveRun: number
     }>
 export type Requested = Exclude<RunProcess, { status: 'none' }>
 
 export type RunCommand =
   | { type: 'RequestRun'; data: RunEventOf<'RunRequested'>['data'] }
-  | { type: 'ClaimRun'; worker: string }
+  /** `after` is the last attempt that the runner knows of: one that was made since has the run. */
+  | { type: 'ClaimRun'; worker: string; after: number }
   /** Results of an attempt, and the run's end with the last of them. */
   | { type: 'RecordResults'; attempt: number; results: readonly Finished[]; end?: { reason?: string } }
+  | { type: 'ReleaseRun'; attempt: number; interrupted: boolean }
+  /** Ends the run as 错误, whoever has it, with a result for the case that it had come to. */
+  | { type: 'EndRun'; reason: string; result?: Finished }
+
+const NO_COUNTS: Counts = { all: 0, success: 0, fail: 0, error: 0 }
+
+/** Cases of a run whose results may be unwritten when its runner dies: the one under way, and the one before it. */
+export const MOST_UNWRITTEN = 2
 
 /** A run is a process: asked for, claimed by one runner after the other until one comes to its end. */
 export const run: Decider<RunProcess, RunCommand, RunEvent> = {
@@ -38,8 +59,9 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
         request: event.data,
         correlationId: correlationOf(event),
         attempt: 0,
-        verdicts: new Map(),
+        counts: NO_COUNTS,
         claimsSinceResult: 0,
+        mayHaveRun: 0,
       }
     }
     if (state.status === 'none') return state
@@ -50,12 +72,24 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
           status: 'claimed',
           attempt: event.data.attempt,
           claimsSinceResult: state.claimsSinceResult + 1,
+          // Nobody said what the attempt before had come to.
+          mayHaveRun: state.status === 'claimed' ? MOST_UNWRITTEN : state.mayHaveRun,
         }
-      case 'CaseFinished': {
-        const { flow, index } = event.data
-        const verdicts = new Map(state.verdicts).set(`${flow}/${index}`, event.data.state)
-        return { ...state, verdicts, claimsSinceResult: 0 }
-      }
+      case 'RunReleased':
+        return {
+          ...state,
+          status: 'requested',
+          // A runner that gives a run back has not died of it.
+          claimsSinceResult: state.claimsSinceResult - 1,
+          mayHaveRun: event.data.interrupted ? 1 : 0,
+        }
+      case 'CaseFinished':
+        return {
+          ...state,
+          counts: counted(state.counts, event.data.state),
+          claimsSinceResult: 0,
+          mayHaveRun: Math.max(0, state.mayHaveRun - 1),
+        }
       case 'RunFinished':
         return { ...state, status: 'finished' }
       default:
@@ -71,28 +105,77 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
     if (state.status === 'none') throw new Rejected('not_found', '运行记录不存在')
     if (state.status === 'finished') throw new Rejected('conflict', '运行已结束')
     switch (command.type) {
-      case 'ClaimRun':
-        return [{ type: 'RunClaimed', data: { attempt: state.attempt + 1, worker: command.worker } }]
+      case 'ClaimRun': {
+        const { worker, after } = command
+        if (after !== state.attempt) throw new Rejected('conflict', '运行已由另一次尝试接管')
+        return [{ type: 'RunClaimed', data: { attempt: after + 1, worker } }]
+      }
       case 'RecordResults': {
         const { attempt, results, end } = command
-        if (attempt !== state.attempt) throw new Rejected('conflict', '运行已由另一次尝试接管')
-        const events: RunEvent[] = results.map((finished) => ({
-          type: 'CaseFinished',
-          data: { attempt, ...finished },
-        }))
+        refuseOthers(state, attempt)
+        const events = resultsOf(state, results)
         if (!end) return events
-        const verdicts = new Map(state.verdicts)
-        for (const { flow, index, state: verdict } of results) verdicts.set(`${flow}/${index}`, verdict)
-        const counts = countVerdicts([...verdicts.values()])
+        const counts = results.reduce((sum, { state: verdict }) => counted(sum, verdict), state.counts)
         return [...events, { type: 'RunFinished', data: { attempt, ...counts, state: stateOf(counts), ...end } }]
+      }
+      case 'ReleaseRun': {
+        const { attempt, interrupted } = command
+        refuseOthers(state, attempt)
+        return [{ type: 'RunReleased', data: { attempt, interrupted } }]
+      }
+      case 'EndRun': {
+        const { reason, result } = command
+        const { attempt } = state
+        const counts = result ? counted(state.counts, result.state) : state.counts
+        return [
+          ...resultsOf(state, result ? [result] : []),
+          { type: 'RunFinished', data: { attempt, ...counts, state: 'error', reason } },
+        ]
       }
     }
   },
 }
 
+/** Only the runner of the last attempt may say anything, and only while it has the run. */
+function refuseOthers(state: Requested, attempt: number): void {
+  if (attempt !== state.attempt || state.status !== 'claimed') {
+    throw new Rejected('conflict', '运行已由另一次尝试接管')
+  }
+}
+
+/** Results are told in the order of the cases: so that a case has one verdict, however many attempts there are. */
+function resultsOf({ request, attempt, counts }: Requested, results: readonly Finished[]): RunEvent[] {
+  return results.map((finished, nth) => {
+    const expected = placeOf(request.flows, counts.all + nth)
+    if (expected?.flow !== finished.flow || expected.index !== finished.index) {
+      throw new Rejected('conflict', '用例已有结果，或尚未轮到')
+    }
+    return { type: 'CaseFinished', data: { attempt, ...finished } }
+  })
+}
+
+/** The place of a run's `nth` case, from 0; undefined when there are fewer. */
+export function placeOf(flows: Requested['request']['flows'], nth: number): PlaceInRun | undefined {
+  let index = nth
+  for (const [flow, each] of flows.entries()) {
+    const size = sizeOf(each)
+    if (index < size) return { flow, index }
+    index -= size
+  }
+  return undefined
+}
+
+function counted({ all, success, fail, error }: Counts, verdict: Verdict): Counts {
+  return {
+    all: all + 1,
+    success: success + (verdict === '成功' ? 1 : 0),
+    fail: fail + (verdict === '失败' ? 1 : 0),
+    error: error + (verdict === '错误' ? 1 : 0),
+  }
+}
+
 export function countVerdicts(verdicts: readonly Verdict[]): Counts {
-  const count = (wanted: Verdict): number => verdicts.filter((verdict) => verdict === wanted).length
-  return { all: verdicts.length, success: count('成功'), fail: count('失败'), error: count('错误') }
+  return verdicts.reduce(counted, NO_COUNTS)
 }
 
 /** `error` if any case is 错误, else `fail` if any is 失败, else `success`. */

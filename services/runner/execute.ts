@@ -1,30 +1,37 @@
 import type { Rejected } from '../../contracts/core.ts'
-import type { JsonObject } from '../../contracts/json.ts'
-import { isObject, parseJson } from '../../contracts/json.ts'
-import { type CaseResult, type Pin, type RunCase, runStream, type Verdict } from '../../contracts/run.ts'
+import { type CaseResult, type RunCase, runStream, type Verdict } from '../../contracts/run.ts'
 import type { Clock } from '../../contracts/time.ts'
 import type { Blobs } from '../../platform/blobs.ts'
+import type { EventStore } from '../../platform/event-store/port.ts'
 import { commandId, newCommandId } from '../../platform/ids.ts'
-import type { LiveCase } from '../commands/case.ts'
-import { testCase } from '../commands/case.ts'
 import { environment, type EnvironmentCommand } from '../commands/environment.ts'
-import type { Folds } from '../commands/folds.ts'
 import type { CommandContext, Handle } from '../commands/handle.ts'
-import { httpInterface } from '../commands/interface.ts'
-import { type Finished, run, type Requested, type RunCommand } from '../commands/run.ts'
+import { type Finished, type PlaceInRun, run, type Requested, type RunCommand } from '../commands/run.ts'
 import type { Cipher } from '../environments/sealed.ts'
-import { openTexts, sealVariables, secretValues, type WholeEnvironment } from '../environments/secrets.ts'
-import type { CaseState } from './case/result.ts'
+import { sealVariables } from '../environments/secrets.ts'
+import { casesOf } from '../runs/plan.ts'
+import { unrunResult } from '../runs/unrun.ts'
+import { type Carried, sealCarried } from './carried.ts'
 import type { TargetDeny } from './case/deny.ts'
-import { closeFlow, type Flow, openFlow, type RunEnvironment } from './case/flow.ts'
-import type { ScopeChanges } from './case/scripts.ts'
+import { beginScene, closeFlow, type Flow, openFlow } from './case/flow.ts'
+import type { CaseState } from './case/result.ts'
 import { type CaseToRun, runCase } from './case/run-case.ts'
 import { RunSecrets } from './case/run-secrets.ts'
 import { sandboxScripts } from './case/sandbox-scripts.ts'
+import type { ScopeChanges } from './case/scripts.ts'
+import type { Pinned } from './pinned.ts'
+import { createResultWriter } from './result-writer.ts'
+import { resumed } from './resume.ts'
 import type { SandboxPool } from './sandbox/pool.ts'
 
-/** Brings a claimed run to its end. Rejects when it was taken over, when `signal` is aborted, or when the store is out of reach. */
-export type ExecuteRun = (claimed: Requested, signal: AbortSignal) => Promise<void>
+/** How a run is to be left: `now` in the middle of a case, `soon` when the case under way has its result. */
+export type Leaving = Readonly<{ now: AbortSignal; soon: AbortSignal }>
+
+/**
+ * Brings a claimed run to its end, or to where `soon` stops it: then it answers 'left', with every result written. Rejects when the run
+ * was taken over, when `now` is aborted, or when the store is out of reach.
+ */
+export type ExecuteRun = (claimed: Requested, leaving: Leaving) => Promise<'ended' | 'left'>
 
 /** Attempts that may die at the same case before it is 错误 and the next attempt starts after it. */
 const DEATHS = 3
@@ -35,65 +42,20 @@ const MOST_INLINE = 128 * 1024
 /** Milliseconds that what a debug run saved may wait for other writers of the environment. */
 const SAVING_MS = 10_000
 
+/** Earlier results that may be unwritten while a case runs: more would run again after a kill. */
+const UNWRITTEN = 1
+
 export function createExecuteRun(deps: {
-  folds: Folds
+  store: Pick<EventStore, 'load'>
   handle: Handle
   blobs: Pick<Blobs, 'spill' | 'unspill'>
   cipher: Cipher
+  pinned: Pinned
   sandboxes: Pick<SandboxPool, 'open'>
   targetDeny: TargetDeny
   clock: Clock
 }): ExecuteRun {
-  const { folds, handle, blobs, cipher, sandboxes, targetDeny, clock } = deps
-
-  async function environmentOf({ request }: Requested): Promise<RunEnvironment> {
-    const { stream, revision } = request.environment
-    const { state } = await folds.at(environment, stream, BigInt(revision))
-    if (state.status !== 'live') throw missing(request.environment)
-    const whole = (await blobs.unspill(state)) as WholeEnvironment
-    const texts = await openTexts(cipher, whole, 'clear')
-    const variables = new Map([
-      ...members(texts.global_variable),
-      ...(request.debug ? members(texts.debug_global_variable) : []),
-    ])
-    return {
-      host: whole.host,
-      headers: members(texts.headers),
-      globalVariables: variables,
-      globalFunc: whole.global_func,
-      secrets: await secretValues(cipher, whole),
-      secretPaths: whole.secrets,
-    }
-  }
-
-  async function interfaceOf(target: RunCase['interface']): Promise<CaseToRun['interface']> {
-    if (!('stream' in target)) return target
-    const { state } = await folds.at(httpInterface, target.stream, BigInt(target.revision))
-    if (state.status !== 'live') throw missing(target)
-    return { url: state.url, method: state.method, name: state.name }
-  }
-
-  async function contentOf(wanted: RunCase): Promise<Omit<LiveCase, 'status' | 'id' | 'interface'>> {
-    if ('unsaved' in wanted) return wanted.unsaved
-    const { state } = await folds.at(testCase, wanted.case.stream, BigInt(wanted.case.revision))
-    if (state.status !== 'live') throw missing(wanted.case)
-    return state
-  }
-
-  async function caseToRun(wanted: RunCase): Promise<CaseToRun> {
-    const { title, headers, request, file, setup_script, teardown_script } = await blobs.unspill(
-      await contentOf(wanted),
-    )
-    return {
-      title,
-      interface: await interfaceOf(wanted.interface),
-      headers,
-      request,
-      file,
-      setupScript: setup_script,
-      teardownScript: teardown_script,
-    }
-  }
+  const { store, handle, blobs, cipher, pinned, sandboxes, targetDeny, clock } = deps
 
   /** What a debug run saves goes into the environment, once for each attempt at a case however often it is appended. */
   async function saveDebugVariables(
@@ -124,82 +86,155 @@ export function createExecuteRun(deps: {
     }
   }
 
-  async function perform(claimed: Requested, flow: Flow, place: Place, signal: AbortSignal): Promise<CaseResult> {
-    const { attempt, request } = claimed
-    const { wanted } = place
-    const { result, globalChanges } = await runCase(flow, await caseToRun(wanted), {
+  async function perform(
+    claimed: Requested,
+    flow: Flow,
+    place: Place,
+    content: CaseToRun,
+    signal: AbortSignal,
+  ): Promise<Performed> {
+    const { request } = claimed
+    const { result, envChanges, globalChanges, cookies } = await runCase(flow, content, {
       clock: { now: clock, monotonic: () => performance.now() },
       signal,
     })
     if (request.debug) await saveDebugVariables(claimed, place, globalChanges)
     return {
-      ...result,
-      state: verdictOf(result.state),
-      ...('id' in wanted && { id: wanted.id }),
-      ...(attempt > 1 && { attempt }),
+      place,
+      result: marked({ ...result, state: verdictOf(result.state) }, place, claimed.attempt),
+      carried: { env: envChanges, ENV: globalChanges, cookies },
     }
   }
 
   /** The result as its event holds it: long texts by reference, and the whole of it where many short ones are too much. */
-  async function finished({ flow, index }: Place, result: CaseResult): Promise<Finished> {
-    const spilled = await blobs.spill(result)
+  async function finished(claimed: Requested, { place, result, carried }: Performed): Promise<Finished> {
+    const sealed = carried && (await sealCarried(cipher, claimed.request.project, carried))
+    const [spilled, left] = await Promise.all([
+      blobs.spill(result),
+      sealed === undefined ? {} : blobs.spill({ carried: sealed }),
+    ])
     const fits = Buffer.byteLength(JSON.stringify(spilled)) <= MOST_INLINE
     const { whole } = fits ? { whole: spilled } : await blobs.spill({ whole: JSON.stringify(result) })
-    return { flow, index, state: result.state, result: whole }
+    const { flow, index } = place
+    return { flow, index, state: result.state, result: whole, ...left }
   }
 
-  async function record(claimed: Requested, results: readonly Finished[], last: boolean): Promise<void> {
+  /** Appends results, and the run's end when `last` says that the last of its cases is among them. */
+  async function record(claimed: Requested, performed: readonly Performed[], last: boolean): Promise<void> {
     const { request, attempt, correlationId } = claimed
-    const command: RunCommand = { type: 'RecordResults', attempt, results, ...(last && { end: {} }) }
-    const context = { commandId: newCommandId(), actor: 0, correlationId }
-    await handle(run, runStream(request.id), () => command, context)
+    const results = await Promise.all(performed.map((each) => finished(claimed, each)))
+    // One append holds 256 KiB: what does not fit together goes one after the other.
+    const batches = batchesOf(results)
+    for (const batch of batches) {
+      const end = last && batch === batches.at(-1)
+      const command: RunCommand = { type: 'RecordResults', attempt, results: batch, ...(end && { end: {} }) }
+      const context = { commandId: newCommandId(), actor: 0, correlationId }
+      await handle(run, runStream(request.id), () => command, context)
+    }
   }
 
-  /** Cases one after the other, each recorded before the next begins. */
-  async function performAll(claimed: Requested, places: readonly Place[], signal: AbortSignal): Promise<void> {
+  /** Cases one after the other; the results of the last ones are still being written while the next one runs. */
+  async function performAll(
+    claimed: Requested,
+    places: readonly Place[],
+    { now, soon }: Leaving,
+  ): Promise<'ended' | 'left'> {
+    const [first] = places
     const { request } = claimed
-    const surroundings = await environmentOf(claimed)
+    const surroundings = await pinned.environment(request)
     const scripts = sandboxScripts(sandboxes, {
       globalFunc: surroundings.globalFunc,
       debug: request.debug,
       secretPaths: new RunSecrets(surroundings.secretPaths).variables,
-      signal,
+      signal: now,
     })
-    const flow = openFlow({ environment: surroundings, debug: request.debug, scripts, targetDeny })
+    const resume = first && (await resumed({ store, blobs, cipher }, claimed, first, surroundings))
+    const flow = openFlow({ environment: surroundings, debug: request.debug, scripts, targetDeny, ...resume })
+    const last = places.at(-1)
+    const writer = createResultWriter<Performed>((performed) =>
+      record(claimed, performed, performed.at(-1)?.place === last),
+    )
     try {
+      let content = first && loaded(first)
       for (const [nth, place] of places.entries()) {
-        const result = await perform(claimed, flow, place, signal)
-        await record(claimed, [await finished(place, result)], nth === places.length - 1)
+        if (soon.aborted) {
+          await writer.unwrittenAtMost(0)
+          return 'left'
+        }
+        if (nth > 0 && place.flow !== places[nth - 1]?.flow) beginScene(flow)
+        const present = await content
+        const following = places[nth + 1]
+        content = following && loaded(following)
+        writer.add(await perform(claimed, flow, place, present ?? (await loaded(place)), now))
+        // Where an attempt has died before, the next death must be known to be this case's.
+        await writer.unwrittenAtMost(nth < claimed.mayHaveRun || place === last ? 0 : UNWRITTEN)
       }
+      return 'ended'
     } finally {
       scripts.close()
       await closeFlow(flow)
+      await writer.settled()
     }
   }
 
-  return async (claimed, signal) => {
-    const { attempt, claimsSinceResult } = claimed
-    const places = placesLeft(claimed)
+  /** The next case is read while the one before it runs; who waits for it hears of what went wrong. */
+  function loaded({ wanted }: Place): Promise<CaseToRun> {
+    const content = pinned.case(wanted)
+    content.catch(() => {})
+    return content
+  }
+
+  return async (claimed, leaving) => {
+    const { claimsSinceResult } = claimed
+    const places = placesLeft(claimed, await casesOf(claimed.request, blobs))
     const [next, ...others] = places
-    if (!next) return record(claimed, [], true)
-    if (claimsSinceResult <= DEATHS) return performAll(claimed, places, signal)
+    if (!next) {
+      await record(claimed, [], true)
+      return 'ended'
+    }
+    if (claimsSinceResult <= DEATHS) return performAll(claimed, places, leaving)
     // What every attempt dies of without a result lies before the first case: then all that is left is 错误.
     const doomed = claimsSinceResult > 2 * DEATHS ? places : [next]
     const last = doomed.length === places.length
-    const results = doomed.map((place) => finished(place, deathResult(place.wanted, clock(), attempt)))
-    await record(claimed, await Promise.all(results), last)
-    if (!last) await performAll(claimed, others, signal)
+    const reason = '执行该用例时运行进程多次异常退出，已跳过'
+    await record(
+      claimed,
+      doomed.map((place) => ({ place, result: unrunResult(place.wanted, reason, clock(), claimed.attempt) })),
+      last,
+    )
+    return last ? 'ended' : performAll(claimed, others, leaving)
   }
 }
 
-/** A case of a run, and where in the run it stands. */
-type Place = Readonly<{ wanted: RunCase; flow: number; index: number }>
+/** A case of a run, and where in the run it stands. `again`: an earlier attempt may have begun it. */
+type Place = PlaceInRun & Readonly<{ wanted: RunCase; again: boolean }>
+
+/** A case that has run. */
+type Performed = Readonly<{ place: Place; result: CaseResult; carried?: Carried }>
 
 /** The cases that have no verdict yet, in order. */
-function placesLeft({ request, verdicts }: Requested): readonly Place[] {
-  return request.flows
-    .flatMap(({ cases }, flow) => cases.map((wanted, index) => ({ wanted, flow, index })))
-    .filter(({ flow, index }) => !verdicts.has(`${flow}/${index}`))
+function placesLeft({ counts, mayHaveRun }: Requested, cases: readonly (readonly RunCase[])[]): readonly Place[] {
+  return cases
+    .flatMap((each, flow) => each.map((wanted, index) => ({ wanted, flow, index })))
+    .slice(counts.all)
+    .map((place, nth) => ({ ...place, again: nth < mayHaveRun }))
+}
+
+/** Results in parts of which each fits an append; nearly always there is one. */
+function batchesOf(results: readonly Finished[]): readonly (readonly Finished[])[] {
+  if (results.length < 2) return [results]
+  const batches: Finished[][] = [[]]
+  let bytes = 0
+  for (const result of results) {
+    const size = Buffer.byteLength(JSON.stringify(result))
+    if (bytes > 0 && bytes + size > MOST_INLINE) {
+      batches.push([])
+      bytes = 0
+    }
+    bytes += size
+    batches.at(-1)?.push(result)
+  }
+  return batches
 }
 
 /** Variables in parts of which each fits an event; nearly always there is one. */
@@ -218,30 +253,21 @@ function inParts<T>(variables: Readonly<Record<string, T>>): readonly Readonly<R
   return parts
 }
 
-function members(text: string): JsonObject {
-  const json = parseJson(text)
-  return isObject(json) ? json : new Map()
-}
-
-function missing({ stream, revision }: Pin): Error {
-  return new Error(`${stream} is not there at revision ${revision}`)
-}
-
 /** A skipped case has nothing against it; its log says that it was skipped. Records know three verdicts. */
 function verdictOf(state: CaseState): Verdict {
   return state === '跳过' ? '成功' : state
 }
 
-/** The result of a case under which attempt after attempt has died. */
-function deathResult(wanted: RunCase, at: string, attempt: number): CaseResult {
+/** Whose result it is, and whether it may be the second. */
+function marked(result: CaseResult, { wanted, again }: Place, attempt: number): CaseResult {
+  const told: [string, string] = [
+    'WARNING',
+    `【WARNING】  |   第${attempt}次尝试：上一次尝试中断，该用例可能已执行过\n`,
+  ]
   return {
-    name: wanted.title,
-    log_data: [['ERROR', `【ERROR】  |   执行该用例时运行进程多次异常退出，已跳过\n`]],
-    state: '错误',
-    run_time: '0.0s',
-    assertions: [],
-    started_at: at,
+    ...result,
+    ...(again && { log_data: [told, ...result.log_data] }),
     ...('id' in wanted && { id: wanted.id }),
-    attempt,
+    ...(again && { attempt }),
   }
 }

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Rejected } from '../../contracts/core.ts'
-import { runStream } from '../../contracts/run.ts'
+import { type RunEvent, runStream } from '../../contracts/run.ts'
 import { runMessage, RUNS_TOPIC } from '../../contracts/topics.ts'
 import { newCommandId } from '../../platform/ids.ts'
+import type { Leases } from '../../platform/leases.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Handled, Message, MessageLog } from '../../platform/message-log/port.ts'
 import { pause } from '../../platform/pause.ts'
 import type { Folds } from '../commands/folds.ts'
 import type { Handle } from '../commands/handle.ts'
 import { run, type Requested, type RunCommand } from '../commands/run.ts'
+import type { Feed } from '../feed.ts'
 import type { ExecuteRun } from './execute.ts'
+import { leaseOf, RENEW_MS } from './lease.ts'
 import { Slots } from './slots.ts'
 
 /** Milliseconds until a run whose attempt failed is claimed again. */
@@ -18,38 +21,52 @@ const AGAIN = 1_000
 
 /** A runner at work. */
 export type Runner = Readonly<{
-  /** Takes no new run, waits for those under way until `signal` is aborted, then leaves them to the next start. */
-  stop(signal: AbortSignal): Promise<void>
+  /** Takes no new run from now on. */
+  drain(): void
+  /**
+   * Drains: waits for the runs under way until `soon` is aborted, then for their cases under way until `now` is, and gives back what
+   * has not ended, for another runner or the next start.
+   */
+  stop(leaving: Readonly<{ soon: AbortSignal; now: AbortSignal }>): Promise<void>
 }>
 
+/** A run that this runner has. */
+type UnderWay = { attempt: number; readonly lost: AbortController; working: Promise<void> }
+
 /**
- * Executes runs: claims one by an append when it has a free place, says the message is done, and works. A run that is claimed by a
- * later attempt meanwhile is dropped at its next append, which the decider refuses.
+ * Executes runs: claims one by an append when it has a free place, says the message is done, and works. A run that ends or is claimed by
+ * a later attempt meanwhile is dropped, at once when the log tells, and at its next append in any case, which the decider refuses.
  */
 export function startRunner(deps: {
   messages: MessageLog
   handle: Handle
   folds: Folds
+  feed: Pick<Feed, 'listen'>
+  leases: Leases
   execute: ExecuteRun
   concurrency: number
   log: Log
 }): Runner {
-  const { messages, handle, folds, execute, concurrency, log } = deps
+  const { messages, handle, folds, feed, leases, execute, concurrency, log } = deps
   const worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   const slots = new Slots(concurrency)
-  const underWay = new Map<number, Promise<void>>()
-  const closing = new AbortController()
-  const abandoning = new AbortController()
+  const underWay = new Map<number, UnderWay>()
+  const draining = new AbortController()
+  const leavingSoon = new AbortController()
+  const leavingNow = new AbortController()
 
-  /** The run as claimed by the next attempt; undefined when it has ended, or is not there. */
-  async function claim(id: number): Promise<Requested | undefined> {
+  async function decide(id: number, command: RunCommand): Promise<Requested | undefined> {
     const stream = runStream(id)
+    const { state } = await folds.read(run, stream)
+    const correlationId = state.status === 'none' ? stream : state.correlationId
+    const decided = await handle(run, stream, () => command, { commandId: newCommandId(), actor: 0, correlationId })
+    return decided.state.status === 'none' ? undefined : decided.state
+  }
+
+  /** The run as claimed by the next attempt; undefined when it has ended, is not there, or another attempt was made after `after`. */
+  async function claim(id: number, after: number): Promise<Requested | undefined> {
     try {
-      const { state } = await folds.read(run, stream)
-      const correlationId = state.status === 'none' ? stream : state.correlationId
-      const command: RunCommand = { type: 'ClaimRun', worker }
-      const claimed = await handle(run, stream, () => command, { commandId: newCommandId(), actor: 0, correlationId })
-      return claimed.state.status === 'none' ? undefined : claimed.state
+      return await decide(id, { type: 'ClaimRun', worker, after })
     } catch (error) {
       if (error instanceof Rejected && error.code !== 'busy') return undefined
       throw error
@@ -57,26 +74,39 @@ export function startRunner(deps: {
   }
 
   /** Works until the run has ended, is another's, or the platform stops. What went wrong is tried again by a further attempt. */
-  async function work(id: number, first: Requested): Promise<void> {
-    const { signal } = abandoning
+  async function work(id: number, first: Requested, own: UnderWay): Promise<void> {
+    const now = AbortSignal.any([leavingNow.signal, own.lost.signal])
     let claimed: Requested | undefined = first
-    while (claimed && !signal.aborted) {
+    while (claimed) {
+      own.attempt = claimed.attempt
       try {
-        await execute(claimed, signal)
+        const outcome = await execute(claimed, { now, soon: leavingSoon.signal })
+        if (outcome === 'left') await release(id, claimed.attempt, false)
         break
       } catch (error) {
-        if (signal.aborted) break
-        if (await isOver(id, claimed.attempt)) {
+        if (own.lost.signal.aborted || (!leavingNow.signal.aborted && (await isOver(id, claimed.attempt)))) {
           log.warn({ run: id, err: error }, 'a run was dropped: it has ended, or a later attempt has it')
           break
         }
+        if (leavingNow.signal.aborted) {
+          await release(id, claimed.attempt, true)
+          break
+        }
         log.error({ run: id, err: error }, 'an attempt at a run failed')
-        claimed = await claimAgain(id)
+        claimed = await claimAgain(id, claimed.attempt)
       }
     }
-    if (signal.aborted) log.warn({ run: id }, 'a run was left to the next start')
     folds.forget(runStream(id))
-    slots.give()
+  }
+
+  /** Gives the run back; where that fails it is found by its lease, or at the next start. */
+  async function release(id: number, attempt: number, interrupted: boolean): Promise<void> {
+    try {
+      await decide(id, { type: 'ReleaseRun', attempt, interrupted })
+      log.info({ run: id, interrupted }, 'a run was given back unfinished')
+    } catch (error) {
+      log.warn({ run: id, err: error }, 'a run could not be given back')
+    }
   }
 
   /** Whether the run goes on without this attempt; no when that cannot be told now. */
@@ -89,11 +119,11 @@ export function startRunner(deps: {
     }
   }
 
-  async function claimAgain(id: number): Promise<Requested | undefined> {
-    while (!abandoning.signal.aborted) {
-      await pause(AGAIN, abandoning.signal)
+  async function claimAgain(id: number, after: number): Promise<Requested | undefined> {
+    while (!leavingSoon.signal.aborted) {
+      await pause(AGAIN, leavingSoon.signal)
       try {
-        return await claim(id)
+        return await claim(id, after)
       } catch (error) {
         log.warn({ run: id, err: error }, 'a run could not be claimed')
       }
@@ -104,11 +134,11 @@ export function startRunner(deps: {
   async function handleMessage(message: Message): Promise<Handled> {
     const parsed = runMessage.safeParse(parse(message.value))
     if (!parsed.success) return { park: `no message of topic ${RUNS_TOPIC}: ${parsed.error.message}` }
-    const { run: id } = parsed.data
-    if (underWay.has(id) || !(await slots.take(closing.signal))) return 'done'
+    const { run: id, attempt } = parsed.data
+    if (underWay.has(id) || !(await slots.take(draining.signal))) return 'done'
     let claimed
     try {
-      claimed = await claim(id)
+      claimed = await claim(id, attempt)
     } catch (error) {
       slots.give()
       throw error
@@ -117,31 +147,76 @@ export function startRunner(deps: {
       slots.give()
       return 'done'
     }
-    underWay.set(
-      id,
-      work(id, claimed).finally(() => underWay.delete(id)),
-    )
+    const own: UnderWay = { attempt: claimed.attempt, lost: new AbortController(), working: Promise.resolve() }
+    underWay.set(id, own)
+    own.working = work(id, claimed, own).finally(() => {
+      underWay.delete(id)
+      slots.give()
+    })
     return 'done'
   }
 
-  const abandon = (): void => abandoning.abort(new Error('the platform stops'))
+  /** What the log says of a run that this runner has: that it has ended, or that another one has it. */
+  const unlisten = feed.listen((events) => {
+    if (underWay.size === 0) return
+    for (const event of events as readonly (RunEvent & { stream: string })[]) {
+      if (event.type !== 'RunFinished' && event.type !== 'RunClaimed') continue
+      for (const [id, own] of underWay) {
+        if (event.stream !== runStream(id)) continue
+        // The end that this runner wrote itself comes when there is nothing left to stop.
+        if (event.type === 'RunFinished' || event.data.worker !== worker) own.lost.abort(new Error('the run is over'))
+      }
+    }
+  })
+
+  /** Renews the leases of what is under way, and gives back those of what is not any more: short runs never have one. */
+  async function renewLeases(): Promise<void> {
+    let held: readonly string[] = []
+    while (!renewing.signal.aborted) {
+      await pause(RENEW_MS, renewing.signal)
+      const present = [...underWay].map(([id, { attempt }]) => leaseOf(id, attempt))
+      const over = held.filter((name) => !present.includes(name))
+      held = present
+      try {
+        if (present.length > 0 && !renewing.signal.aborted) await leases.renew(present)
+        if (over.length > 0) await leases.give(over)
+      } catch (error) {
+        log.warn({ err: error }, 'leases could not be renewed')
+      }
+    }
+  }
+  const renewing = new AbortController()
+  const renewal = renewLeases()
 
   const consuming = messages.consume(
     { topic: RUNS_TOPIC, group: 'runner', from: 'start' },
     handleMessage,
-    closing.signal,
+    draining.signal,
   )
 
+  const drain = (): void => draining.abort()
+
   return {
-    async stop(signal) {
-      closing.abort()
-      if (signal.aborted) abandon()
-      signal.addEventListener('abort', abandon, { once: true })
+    drain,
+    async stop({ soon, now }) {
+      drain()
+      follow(leavingSoon, soon)
+      follow(leavingSoon, now)
+      follow(leavingNow, now)
       await consuming
-      await Promise.all(underWay.values())
-      signal.removeEventListener('abort', abandon)
+      await Promise.all([...underWay.values()].map(({ working }) => working))
+      renewing.abort()
+      await renewal
+      unlisten()
     },
   }
+}
+
+/** Aborts `controller` when `signal` is, or at once when it already was. */
+function follow(controller: AbortController, signal: AbortSignal): void {
+  const abort = (): void => controller.abort(new Error('the platform stops'))
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
 }
 
 function parse(text: string): unknown {

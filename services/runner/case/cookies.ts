@@ -7,6 +7,7 @@ export type SeenCookie = Readonly<{ name: string; value: string; domain: string;
 /** The cookies of one run: taken from every answer, redirects included, and sent by domain, path and scheme. */
 export class RunCookies {
   readonly #jar: CookieJar
+  #changed = false
 
   /** From a `snapshot`, or empty. */
   constructor(snapshot?: SerializedCookieJar) {
@@ -27,6 +28,7 @@ export class RunCookies {
         if (cookie === undefined) return []
         const taken = this.#jar.setCookieSync(cookie, address, { ignoreError: true, loose: true })
         if (taken === undefined) return []
+        this.#changed = true
         return [{ name: taken.key, value: taken.value, domain: taken.domain ?? url.hostname, path: taken.path ?? '/' }]
       })
   }
@@ -36,6 +38,13 @@ export class RunCookies {
     const kept = this.#jar.getCookieStringSync(url.origin + url.path, { allPaths: false })
     const parts = [...(kept === '' ? [] : [kept]), ...own.map(([name, value]) => `${name}=${value}`)]
     return parts.length === 0 ? undefined : parts.join('; ')
+  }
+
+  /** Everything in the jar, when an answer has set a cookie since the last call. */
+  changed(): SerializedCookieJar | undefined {
+    if (!this.#changed) return undefined
+    this.#changed = false
+    return this.snapshot()
   }
 
   /** Everything in the jar, as plain JSON: a run that goes on elsewhere begins with it. */

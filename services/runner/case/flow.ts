@@ -27,7 +27,13 @@ export type FlowOptions = Readonly<{
   scripts: ScriptSession
   targetDeny: TargetDeny
   /** Where an earlier attempt of the same run stopped. */
-  resume?: Readonly<{ env: JsonObject; ENV: JsonObject; cookies?: SerializedCookieJar }>
+  resume?: Readonly<{
+    env: JsonObject
+    ENV: JsonObject
+    cookies?: SerializedCookieJar
+    /** All that scripts have saved, what was overwritten since included: secrets among it stay hidden. */
+    saved: readonly JsonObject[]
+  }>
 }>
 
 /** One run under way: what its cases share. Cases run one after the other. */
@@ -46,11 +52,11 @@ export interface Flow {
 }
 
 export function openFlow({ environment, debug, scripts, targetDeny, resume }: FlowOptions): Flow {
-  const { host, headers, globalVariables, globalFunc } = environment
+  const { globalFunc } = environment
   const env = resume?.env ?? new Map()
-  const ENV = resume?.ENV ?? new Map<string, Json>([['host', host], ['headers', headers], ...globalVariables])
+  const ENV = resume?.ENV ?? globalScope(environment)
   const secrets = new RunSecrets(environment.secretPaths, environment.secrets)
-  secrets.addFrom(env, ENV)
+  secrets.addFrom(env, ENV, ...(resume?.saved ?? []))
   return {
     debug,
     scripts,
@@ -61,6 +67,11 @@ export function openFlow({ environment, debug, scripts, targetDeny, resume }: Fl
     env,
     ENV,
   }
+}
+
+/** The global scope that a run begins with. */
+export function globalScope({ host, headers, globalVariables }: RunEnvironment): JsonObject {
+  return new Map<string, Json>([['host', host], ['headers', headers], ...globalVariables])
 }
 
 /** What every environment's source begins with (seed 000 §四 项目管理 2.1) cannot fail, so that it alone starts no sandbox. */

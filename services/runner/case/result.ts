@@ -44,7 +44,7 @@ export type CaseOutcome = Readonly<{
   envChanges: ScopeChanges
   globalChanges: ScopeChanges
   /** The run's cookie jar after the case. */
-  cookies: SerializedCookieJar
+  cookies: SerializedCookieJar | undefined
 }>
 
 /** Bytes of a body that a result keeps. */

@@ -76,7 +76,7 @@ export async function runCase(flow: Flow, testCase: CaseToRun, deps: CaseDeps): 
     ),
     envChanges: storableChanges(changes.env),
     globalChanges: storableChanges(changes.ENV),
-    cookies: flow.cookies.snapshot(),
+    cookies: flow.cookies.changed(),
   }
 }
 

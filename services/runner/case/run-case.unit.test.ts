@@ -426,7 +426,7 @@ test('cookies go from case to case of a run', async () => {
   const target = targetThat({ headers: [['Set-Cookie', 'sid=7; Path=/']] })
   const flow = flowWith(scriptsThat(), target)
   const { cookies } = await run(flow)
-  expect(cookies.cookies.map(({ key, value }) => [key, value])).toEqual([['sid', '7']])
+  expect(cookies?.cookies.map(({ key, value }) => [key, value])).toEqual([['sid', '7']])
   await run(flow)
   expect(target.requests[1]?.headers.get('Cookie')).toBe('sid=7')
 })
