@@ -7,12 +7,15 @@ import { createApp } from './gateway/app.ts'
 import { caseRoutes } from './gateway/rest/cases.ts'
 import { docsRoutes } from './gateway/rest/docs.ts'
 import { environmentRoutes } from './gateway/rest/environments.ts'
+import { fileRoutes } from './gateway/rest/files.ts'
 import { healthRoutes } from './gateway/rest/health.ts'
 import { interfaceRoutes } from './gateway/rest/interfaces.ts'
 import { probesOf } from './gateway/rest/probes.ts'
 import { projectRoutes } from './gateway/rest/projects.ts'
 import type { Route } from './gateway/rest/route.ts'
 import { runRoutes } from './gateway/rest/runs.ts'
+import { sceneRoutes } from './gateway/rest/scenes.ts'
+import { stepRoutes } from './gateway/rest/steps.ts'
 import { userRoutes } from './gateway/rest/users.ts'
 import { createBlobs } from './platform/blobs.ts'
 import { createCommandMemory } from './platform/commands.ts'
@@ -135,14 +138,17 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
 
     // Gateway
     const modules = { models, writes, visible, memory, blobs, cipher: secrets, users }
-    const runRequests = createRunRequests({ writes, visible, blobs })
+    const runRequests = createRunRequests({ writes, visible, models, blobs })
     const runEnds = createRunEnds({ feed, folds, readModels: models, closing: closing.signal })
     const routes: readonly Route[] = [
       ...userRoutes(modules),
       ...projectRoutes(modules),
       ...environmentRoutes(modules),
+      ...fileRoutes(modules),
       ...interfaceRoutes(modules),
       ...caseRoutes(modules),
+      ...sceneRoutes(modules),
+      ...stepRoutes(modules),
       ...runRoutes({ ...modules, runRequests, runEnds, runWaitSeconds: config.runWaitSeconds }),
       ...healthRoutes(probesOf({ db, store, models })),
     ]

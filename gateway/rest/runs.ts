@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { isObject } from '../../contracts/json.ts'
 import { findRun } from '../../projections/runs.ts'
 import type { RunEnds } from '../../services/runs/ends.ts'
-import { reportOf } from '../../services/runs/report.ts'
+import type { Outcome } from '../../services/commands/writes.ts'
+import { type FlowReport, reportOf } from '../../services/runs/report.ts'
 import type { RunRequests, WantedCase } from '../../services/runs/request.ts'
 import { Rejected } from '../../contracts/core.ts'
 import { FormText, KeptJson } from './body.ts'
@@ -11,7 +12,7 @@ import { contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
 import { type Answer, type Route, route } from './route.ts'
 import { flag, id, objectOf, oneOrOther, optionalText, text } from './schema.ts'
-import { PRINTED_REPORT, PRINTED_RESULT, PRINTED_RUN } from './runs.printed.ts'
+import { PRINTED_REPORT, PRINTED_RESULT, PRINTED_RUN, PRINTED_SCENE_RUN } from './runs.printed.ts'
 
 const target = objectOf({ url: optionalText('接口地址'), method: text('请求方法'), name: optionalText('接口名称') })
 
@@ -48,11 +49,24 @@ const result = z.object({
   id: z.int().optional(),
 })
 
+const query = z.object({ wait: flag('为 false 时不等待运行结束').default(true) })
+
+const sceneBody = z.object({ env: id('测试环境id'), scene: id('运行的测试业务流id') })
+
+/** What is answered when the run goes on. */
+const NOT_ENDED = {
+  status: 202,
+  description: '运行尚未结束',
+  schema: z.object({ record: z.int(), status: z.string() }),
+  example: { record: 1, status: '执行中' },
+}
+
 const counts = { all: z.int(), success: z.int(), fail: z.int(), error: z.int() }
+const flowReport = z.object({ ...counts, cases: z.array(result), state: z.string(), name: z.string() })
 const report = z.object({
   id: z.int(),
   info: z.object({
-    results: z.array(z.object({ ...counts, cases: z.array(result), state: z.string(), name: z.string() })),
+    results: z.array(flowReport),
     ...counts,
     task: z.string().nullable(),
     test_env: z.int(),
@@ -70,12 +84,25 @@ type RunModules = Modules &
     runWaitSeconds: number
   }>
 
-/** Running a case (seed 000 接口测试模块 2.6) and reading what runs came to (六.2.2). */
+/** Running a case (seed 000 接口测试模块 2.6) or a scene (五.1.5), and reading what runs came to (六.2.2). */
 export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds }: RunModules): readonly Route[] {
   /** The run goes on, whoever still waits for it. */
   async function accepted(record: number, position: string): Promise<Answer> {
     const status = (await findRun(models, record))?.status ?? '未执行'
     return { status: 202, body: { record, status }, position }
+  }
+
+  /** What of the run's report the call answers, when the run has ended; else that it goes on. */
+  async function answered(
+    { query: { wait }, signal }: Readonly<{ query: { wait: boolean }; signal: AbortSignal }>,
+    { id: record, position }: Pick<Outcome<unknown>, 'id' | 'position'>,
+    part: (flow: FlowReport | undefined) => object | undefined,
+  ): Promise<Answer> {
+    const ended = wait && (await runEnds.ended(record, runWaitSeconds * 1000, signal))
+    if (!ended) return accepted(record, position)
+    const ran = await reportOf({ models, blobs }, record)
+    const revision = ran && BigInt(ran.run.revision)
+    return { status: 200, body: { ...part(ran?.results[0]), record }, revision, position }
   }
 
   return [
@@ -86,7 +113,7 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
       access: 'runs.start',
       summary: '运行接口测试用例',
       source: 'seed 000 接口测试模块 2.6',
-      query: z.object({ wait: flag('为 false 时不等待运行结束').default(true) }),
+      query,
       body,
       example: PRINTED_RUN,
       answers: [
@@ -96,22 +123,37 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
           schema: result.extend({ record: z.int().optional() }),
           example: PRINTED_RESULT,
         },
-        {
-          status: 202,
-          description: '运行尚未结束',
-          schema: z.object({ record: z.int(), status: z.string() }),
-          example: { record: 1, status: '执行中' },
-        },
+        NOT_ENDED,
       ],
       async handle(call) {
         const { env, cases } = call.body
         const wanted = { environment: env, case: wantedCase(cases), tester: call.user.username }
-        const { id: record, position } = await runRequests.runCase(wanted, contextOf(call))
-        const ended = call.query.wait && (await runEnds.ended(record, runWaitSeconds * 1000, call.signal))
-        if (!ended) return accepted(record, position)
-        const ran = await reportOf({ models, blobs }, record)
-        const revision = ran && BigInt(ran.run.revision)
-        return { status: 200, body: { ...ran?.results[0]?.cases[0], record }, revision, position }
+        return answered(call, await runRequests.runCase(wanted, contextOf(call)), (flow) => flow?.cases[0])
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/testFlow/scenes/run/',
+      tag: '业务流管理',
+      access: 'runs.start',
+      summary: '运行测试业务流',
+      source: 'seed 000 五.1.5',
+      query,
+      body: sceneBody,
+      example: { env: 2, scene: 1 },
+      answers: [
+        {
+          status: 200,
+          description: '业务流的运行结果',
+          schema: flowReport.extend({ record: z.int().optional() }),
+          example: PRINTED_SCENE_RUN,
+        },
+        NOT_ENDED,
+      ],
+      async handle(call) {
+        const { env: environment, scene } = call.body
+        const wanted = { environment, scene, tester: call.user.username }
+        return answered(call, await runRequests.runScene(wanted, contextOf(call)), (flow) => flow)
       },
     }),
     route({

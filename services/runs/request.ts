@@ -2,11 +2,16 @@ import type { CaseFields } from '../../contracts/case.ts'
 import { Rejected } from '../../contracts/core.ts'
 import type { Pin, RunCase, RunEventOf, Target } from '../../contracts/run.ts'
 import type { Blobs } from '../../platform/blobs.ts'
+import type { ReadModels } from '../../projections/port.ts'
+import { type StepToRun, stepsToRun } from '../../projections/scenes.ts'
 import { aggregates } from '../commands/aggregates.ts'
 import type { CommandContext } from '../commands/handle.ts'
 import type { Requested, RunCommand } from '../commands/run.ts'
 import { referred, type Visible } from '../commands/visible.ts'
 import type { Outcome, Writes } from '../commands/writes.ts'
+import { planned } from './plan.ts'
+
+type Request = RunEventOf<'RunRequested'>['data']
 
 /** A case that is to be run: the id of a saved one, or one as it was sent with its interface. */
 export type WantedCase = number | Readonly<{ content: CaseFields; interface: number | Target }>
@@ -18,14 +23,41 @@ export type RunRequests = Readonly<{
     wanted: { environment: number; case: WantedCase; tester: string },
     context: CommandContext,
   ): Promise<Outcome<Requested>>
+  /** A run of the steps that a scene has now, in their order. Throws likewise. */
+  runScene(
+    wanted: { environment: number; scene: number; tester: string },
+    context: CommandContext,
+  ): Promise<Outcome<Requested>>
 }>
 
 export function createRunRequests(deps: {
   writes: Writes
   visible: Visible
+  models: ReadModels
   blobs: Pick<Blobs, 'spill'>
 }): RunRequests {
-  const { writes, visible, blobs } = deps
+  const { writes, visible, models, blobs } = deps
+
+  async function pinnedEnvironment(id: number): Promise<Pick<Request, 'project' | 'environment'>> {
+    const { state, revision } = referred(await visible.environment(id), 'env', '测试环境', id)
+    const { project, name } = state
+    return {
+      project,
+      environment: { id, name, stream: aggregates.environment.stream(id), revision: Number(revision) },
+    }
+  }
+
+  async function request(
+    requestOf: (fresh: number) => Promise<Request>,
+    context: CommandContext,
+  ): Promise<Outcome<Requested>> {
+    const outcome = await writes.create(
+      aggregates.run,
+      async (fresh): Promise<RunCommand> => ({ type: 'RequestRun', data: await blobs.spill(await requestOf(fresh)) }),
+      context,
+    )
+    return outcome as Outcome<Requested>
+  }
 
   /** The interface at its revision. Throws `Rejected` when it is not in the environment's project. */
   async function pinnedInterface(id: number, project: number, field: string): Promise<Pin> {
@@ -52,28 +84,35 @@ export function createRunRequests(deps: {
   }
 
   return {
-    async runCase({ environment: id, case: wanted, tester }, context) {
-      const outcome = await writes.create(
-        aggregates.run,
-        async (fresh): Promise<RunCommand> => {
-          const { state, revision } = referred(await visible.environment(id), 'env', '测试环境', id)
-          const { project, name } = state
-          const only = await runCaseOf(wanted, project)
-          const request: RunEventOf<'RunRequested'>['data'] = {
-            id: fresh,
-            kind: 'case',
-            debug: true,
-            name: only.title,
-            project,
-            environment: { id, name, stream: aggregates.environment.stream(id), revision: Number(revision) },
-            tester,
-            flows: [{ name: only.title, cases: [only] }],
-          }
-          return { type: 'RequestRun', data: await blobs.spill(request) }
-        },
-        context,
-      )
-      return outcome as Outcome<Requested>
+    async runCase({ environment, case: wanted, tester }, context) {
+      return request(async (id) => {
+        const where = await pinnedEnvironment(environment)
+        const only = await runCaseOf(wanted, where.project)
+        const { title: name } = only
+        return { id, kind: 'case', debug: true, name, ...where, tester, flows: [{ name, cases: [only] }] }
+      }, context)
     },
+
+    async runScene({ environment, scene, tester }, context) {
+      return request(async (id) => {
+        const where = await pinnedEnvironment(environment)
+        const { state } = referred(await visible.scene(scene), 'scene', '业务流', scene)
+        if (state.project !== where.project) {
+          throw new Rejected('invalid', 'scene：业务流不属于测试环境所在的项目', 'scene')
+        }
+        const cases = (await stepsToRun(models, scene)).map(runCaseOfStep)
+        const { name } = state
+        return { id, kind: 'scene', scene, debug: false, name, ...where, tester, ...planned([{ name, cases }]) }
+      }, context)
+    },
+  }
+}
+
+function runCaseOfStep(step: StepToRun): RunCase {
+  return {
+    title: step.title,
+    id: step.step,
+    case: { stream: aggregates.case.stream(step.case), revision: step.caseRevision },
+    interface: { stream: aggregates.interface.stream(step.interface), revision: step.interfaceRevision },
   }
 }
