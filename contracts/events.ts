@@ -1,6 +1,7 @@
 import type { CaseEvent } from './case.ts'
 import type { Recorded } from './core.ts'
 import type { EnvironmentEvent } from './environment.ts'
+import type { FileEvent } from './file.ts'
 import type { InterfaceEvent } from './interface.ts'
 import type { ProjectEvent } from './project.ts'
 import type { RunEvent } from './run.ts'
@@ -9,7 +10,15 @@ import type { TeamEvent, UserEvent } from './user.ts'
 
 /** Every event that this version writes. Events grow by addition: stored ones are never rewritten. */
 export type DomainEvent =
-  ProjectEvent | EnvironmentEvent | InterfaceEvent | CaseEvent | SceneEvent | RunEvent | UserEvent | TeamEvent
+  | ProjectEvent
+  | EnvironmentEvent
+  | FileEvent
+  | InterfaceEvent
+  | CaseEvent
+  | SceneEvent
+  | RunEvent
+  | UserEvent
+  | TeamEvent
 
 /** What `meta.schemaVersion` says of events written now. */
 export const SCHEMA_VERSION = 1

@@ -1,5 +1,6 @@
 import { casesProjection } from './cases.ts'
 import { environmentsProjection } from './environments.ts'
+import { filesProjection } from './files.ts'
 import { interfacesProjection } from './interfaces.ts'
 import type { Projection } from './port.ts'
 import { projectsProjection } from './projects.ts'
@@ -11,6 +12,7 @@ import { usersProjection } from './users.ts'
 export const projections: readonly Projection[] = [
   projectsProjection,
   environmentsProjection,
+  filesProjection,
   interfacesProjection,
   casesProjection,
   scenesProjection,

@@ -3,6 +3,7 @@ import { caseStream } from '../contracts/case.ts'
 import type { Decider, Event, StreamId } from '../contracts/core.ts'
 import { environmentStream } from '../contracts/environment.ts'
 import { type DomainEvent, SCHEMA_VERSION } from '../contracts/events.ts'
+import { fileStream } from '../contracts/file.ts'
 import { interfaceStream } from '../contracts/interface.ts'
 import { projectStream } from '../contracts/project.ts'
 import { runStream } from '../contracts/run.ts'
@@ -16,6 +17,7 @@ import { projections } from '../projections/all.ts'
 import { createProjectionEngine, type ProjectionEngine } from '../projections/engine.ts'
 import { testCase } from '../services/commands/case.ts'
 import { environment } from '../services/commands/environment.ts'
+import { file } from '../services/commands/file.ts'
 import { Folds } from '../services/commands/folds.ts'
 import { httpInterface } from '../services/commands/interface.ts'
 import { project } from '../services/commands/project.ts'
@@ -36,6 +38,8 @@ const TYPES = {
   EnvironmentChanged: true,
   DebugVariablesSaved: true,
   EnvironmentDeleted: true,
+  FileUploaded: true,
+  FileDeleted: true,
   InterfaceCreated: true,
   InterfaceChanged: true,
   InterfaceDeleted: true,
@@ -181,6 +185,23 @@ describe('the deciders fold them to', () => {
       secrets: [],
     })
     expect(await stateOf(environment, environmentStream(3))).toEqual({ status: 'deleted', id: 3, project: 1 })
+  })
+
+  test('files', async () => {
+    expect(await stateOf(file, fileStream(1, 'hahaha.sql'))).toEqual({
+      status: 'live',
+      id: 3,
+      project: 1,
+      name: 'hahaha.sql',
+      type: 'text/plain; charset=gbk',
+      size: 307_200,
+      sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+    })
+    expect(await stateOf(file, fileStream(null, '数据 "1".csv'))).toMatchObject({
+      status: 'live',
+      id: 2,
+      project: null,
+    })
   })
 
   test('cases', async () => {
@@ -334,6 +355,17 @@ describe('the read models make of them', () => {
         secrets: '[]',
         revision: '2',
       },
+    ])
+  })
+
+  test('files', async () => {
+    const abc = { size: 3, sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' }
+    const hahaha = { project: 1, name: 'hahaha.sql' }
+    const empty = { size: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }
+    expect(await rowsOf('files')).toEqual([
+      { id: 1, ...hahaha, type: 'application/octet-stream', ...empty, deleted: true, revision: '1' },
+      { id: 2, project: null, name: '数据 "1".csv', type: 'text/csv', ...abc, deleted: false, revision: '0' },
+      { id: 3, ...hahaha, type: 'text/plain; charset=gbk', ...abc, size: 307_200, deleted: false, revision: '2' },
     ])
   })
 

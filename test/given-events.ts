@@ -3,6 +3,7 @@ import { type CaseFields, caseStream } from '../contracts/case.ts'
 import type { StreamId } from '../contracts/core.ts'
 import { type EnvironmentFields, environmentStream } from '../contracts/environment.ts'
 import type { DomainEvent } from '../contracts/events.ts'
+import { type FileFields, fileStream } from '../contracts/file.ts'
 import { type InterfaceFields, interfaceStream } from '../contracts/interface.ts'
 import type { JsonText } from '../contracts/json.ts'
 import { type ProjectFields, projectStream } from '../contracts/project.ts'
@@ -56,6 +57,16 @@ export const environmentDeleted = (id: number): GivenEvent => ({
   stream: environmentStream(id),
   type: 'EnvironmentDeleted',
   data: {},
+})
+
+export const fileUploaded = (id: number, project: number | null, fields: Partial<FileFields> = {}): GivenEvent => {
+  const data = { id, project, name: `${id}.sql`, type: 'text/plain', size: 3, sha256: 'ab', ...fields }
+  return { stream: fileStream(project, data.name), type: 'FileUploaded', data }
+}
+export const fileDeleted = (id: number, project: number | null, name = `${id}.sql`): GivenEvent => ({
+  stream: fileStream(project, name),
+  type: 'FileDeleted',
+  data: { id },
 })
 
 export const interfaceCreated = (id: number, project: number, fields: Partial<InterfaceFields> = {}): GivenEvent => ({
