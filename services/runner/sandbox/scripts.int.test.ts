@@ -50,6 +50,38 @@ assert Thing().twice() == 4`))
     expect((await plain.setup('token')).end).toMatchObject({ kind: 'error', type: 'NameError' })
   })
 
+  test('that a setup script rebinds stay so in teardown, but for those of the case itself', async () => {
+    plain.sandbox.beginCase()
+    await plain.setup('json = ENV = fk = 1\ndata = test = env = print = 2')
+    const teardown = await plain.teardown('print(json, ENV, fk, type(data).__name__, test.env is env)')
+    expect(printed(teardown)).toEqual(['1 1 1 dict True'])
+  })
+
+  test('declared global are there in the cases that follow, until they are deleted', async () => {
+    const given = await givenCase(pool)
+    await given.setup(
+      'global token, gone\ntoken = gone = 1\nown = 2\ndef count():\n  global counted\n  counted = 3\ncount()',
+    )
+    given.sandbox.beginCase()
+    expect(printed(await given.setup('print(token, counted, "own" in globals())\nglobal gone\ndel gone'))).toEqual([
+      '1 3 False',
+    ])
+    given.sandbox.beginCase()
+    expect(printed(await given.setup('print("gone" in globals(), token)'))).toEqual(['False 1'])
+    given.sandbox.close()
+  })
+
+  test('that unittest had until Python 3.12 are there', async () => {
+    await holds(`
+test.assertEquals(1, 1); test.assertNotEquals(1, 2); test.assert_(True); test.failIf(False)
+test.assertRegexpMatches('abc', 'b'); test.assertDictContainsSubset({'a': 1}, {'a': 1, 'b': 2})`)
+    const { end } = await plain.setup(`test.assertDictContainsSubset({'a': 1, 'c': 3}, {'a': 2})`)
+    expect(end).toMatchObject({
+      kind: 'failed',
+      message: "Missing: 'c'; Mismatched values: 'a', expected: 1, actual: 2",
+    })
+  })
+
   test('the engine is importable under both of its names', () =>
     holds(`
 from apitestengine.core.tools import *
@@ -216,10 +248,13 @@ test.exception_log('x'); test.save_log('own', 'INFO'); test.print('p', 1, None);
     expect(outcome.log.map(({ source }) => source)).toEqual([...Array<string>(7).fill('script'), 'print', 'print'])
   })
 
-  test('keeps print and no other DEBUG line outside of debug runs', async () => {
-    const outcome = await plain.setup(`test.debug_log('d')\nprint('p')\ntest.json_extract({'a': 1}, '$.a')`)
+  test('keeps the DEBUG lines of print and save_log outside of debug runs, and no other', async () => {
+    const outcome = await plain.setup(
+      `test.debug_log('d')\nprint('p')\ntest.save_log('s', 'DEBUG')\ntest.json_extract({'a': 1}, '$.a')`,
+    )
     expect(lines(outcome)).toEqual([
       ['DEBUG', 'p'],
+      ['DEBUG', 's'],
       ['INFO', '【INFO】  |   -----------jsonpath提取数据-----------'],
     ])
   })
@@ -343,7 +378,9 @@ describe('the end of a script', () => {
     expect(end).toMatchObject({ kind: 'error', type, message: expect.stringContaining(message) })
     expect(end).toMatchObject({ traceback: expect.stringContaining(type) })
     expect(end).toMatchObject({ traceback: expect.not.stringContaining('case_engine') })
-    expect(log.at(-1)).toMatchObject({ level: 'ERROR', text: expect.stringContaining('后置脚本执行错误:\n') })
+    // What is no Exception goes past the engine, which has no words for it.
+    if (type === 'SystemExit' || type === 'KeyboardInterrupt') expect(log).toEqual([])
+    else expect(log.at(-1)).toMatchObject({ level: 'ERROR', text: expect.stringContaining('后置脚本执行错误:\n') })
   })
 
   test('skipTest is told apart; fail is a failure', async () => {

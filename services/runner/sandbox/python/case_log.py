@@ -31,9 +31,9 @@ class CaseLog:
         self._reset()
         return entries
 
-    def line(self, level, message, source):
-        """DEBUG lines but print's are for debug runs alone; DEBUG and EXCEPT text stands alone."""
-        if level == 'DEBUG' and not self.debug:
+    def line(self, level, message, source, always=False):
+        """DEBUG lines are for debug runs, unless `always`; DEBUG and EXCEPT text stands alone."""
+        if level == 'DEBUG' and not self.debug and not always:
             return
         self._add(level, message if level in ('DEBUG', 'EXCEPT') else f'【{level}】  |   {message}', source)
 

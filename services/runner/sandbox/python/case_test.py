@@ -2,6 +2,7 @@
 import re
 import unittest
 
+import exchange
 from jsonpath import jsonpath
 from scope import text_of
 
@@ -25,18 +26,52 @@ _ASSERTED_CHARS = 16 * 1024
 class CaseTest(unittest.TestCase):
     """One for each case: both scripts see the same."""
 
-    def __init__(self, log, env, ENV):
+    # Names that unittest had until Python 3.12, and existing scripts have still.
+    failUnlessEqual = assertEquals = unittest.TestCase.assertEqual
+    failIfEqual = assertNotEquals = unittest.TestCase.assertNotEqual
+    failUnlessAlmostEqual = assertAlmostEquals = unittest.TestCase.assertAlmostEqual
+    failIfAlmostEqual = assertNotAlmostEquals = unittest.TestCase.assertNotAlmostEqual
+    failUnless = assert_ = unittest.TestCase.assertTrue
+    failUnlessRaises = unittest.TestCase.assertRaises
+    failIf = unittest.TestCase.assertFalse
+    assertRaisesRegexp = unittest.TestCase.assertRaisesRegex
+    assertRegexpMatches = unittest.TestCase.assertRegex
+    assertNotRegexpMatches = unittest.TestCase.assertNotRegex
+
+    def __init__(self, log, env, ENV, name):
         super().__init__('runTest')
         self._log, self.env, self._global = log, env, ENV
+        self.name = self._testMethodDoc = name
         self._assertions = []
+        self._response = None
 
     def runTest(self):
         """A TestCase needs one; the scripts are the test."""
 
+    def __getattr__(self, name):
+        """What the result shows of the answer is there for the teardown script too, made when it is asked for."""
+        response = self.__dict__.get('_response')
+        if response is None or name not in exchange.SHOWN:
+            raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}', name=name, obj=self)
+        return exchange.SHOWN[name](response)
+
+    def assertDictContainsSubset(self, subset, dictionary, msg=None):
+        """Each member of `subset` is in `dictionary`, with the same value."""
+        missing = [repr(name) for name in subset if name not in dictionary]
+        other = [
+            f'{name!r}, expected: {value!r}, actual: {dictionary[name]!r}'
+            for name, value in subset.items()
+            if name in dictionary and value != dictionary[name]
+        ]
+        told = [f'{title}: {",".join(names)}' for title, names in (('Missing', missing), ('Mismatched values', other)) if names]
+        if told:
+            self.fail(self._formatMessage(msg, '; '.join(told)))
+
     # Log
 
     def save_log(self, message, level='INFO'):
-        self._log.line(str(level)[:32], str(message), 'script')
+        """A line of that level. DEBUG ones too are kept in every run, unlike those of `debug_log`."""
+        self._log.line(str(level)[:32], str(message), 'script', always=True)
 
     def debug_log(self, *args):
         self._say('DEBUG', args)

@@ -3,6 +3,7 @@
 A command is two little-endian 32-bit lengths, a JSON text and raw bytes (the body of `response`); a reply one length
 and a JSON text. `seq` of the command stands in its reply.
 """
+import ast
 import builtins
 import gc
 import importlib
@@ -34,6 +35,8 @@ REPLY_BYTES = 8 * 1024 * 1024
 _encode = json.JSONEncoder(allow_nan=False).encode
 _decode = json.JSONDecoder().decode
 _FAILED = {'setup': ('ERROR', '前置脚本执行错误'), 'teardown': ('ERROR', '后置脚本执行错误')}
+# Where scripts ran in the old engine: what they see of it is `__name__`, and the names of their classes in tracebacks.
+_MODULE = 'ApiTestEngine.core.cases'
 
 
 class Databases:
@@ -65,6 +68,8 @@ class Run:
         self.functions = self._functions()
         self.failure = None
         self.case, self.names, self.test, self.data = None, {}, None, None
+        # What scripts declare `global` is there for all cases of the run.
+        self.shared = {}
         builtins.print = self._print
         sys.stdout = self.log
         # Warnings of libraries are not the tester's lines.
@@ -129,28 +134,38 @@ class Run:
         load(self.env, job['env'])
         load(self.ENV, job['ENV'])
         if job['case'] != self.case:
-            self.case, self.names = job['case'], {'__name__': '__main__', '__builtins__': builtins}
-            self.data, self.test = job['data'], CaseTest(self.log, self.env, self.ENV)
+            self._begin_case(job)
         else:
             replace(self.data, job['data'])
-        # A script may rebind these; the next one finds them as they were.
+        # A script may rebind these; the next one finds them as they were. Any other name stays what a script made of it.
+        self.names.update(test=self.test, data=self.data, env=self.env, print=self._print)
+        if job['response'] is not None:
+            self.names['response'] = self.test._response = Response(job['response'], content)
+
+    def _begin_case(self, job):
+        self.case, self.data = job['case'], job['data']
+        self.test = CaseTest(self.log, self.env, self.ENV, self.data.get('title'))
+        module = sys.modules[_MODULE] = types.ModuleType(_MODULE)
+        self.names = vars(module)
         self.names.update(
-            test=self.test, data=self.data, env=self.env, ENV=self.ENV, db=_databases, global_func=self.functions,
-            global_tools=self.functions, print=self._print, json=json, re=re, os=os, jsonpath=jsonpath.jsonpath,
+            __builtins__=builtins, ENV=self.ENV, db=_databases, global_func=self.functions,
+            global_tools=self.functions, json=json, re=re, os=os, jsonpath=jsonpath.jsonpath,
             unittest=unittest, OrderedDict=OrderedDict, Number=Number, importlib=importlib, wraps=wraps,
             requests=requests_names, DEBUG=self.log.debug, fk=chinese_faker.fk,
         )  # fmt: skip
-        if job['response'] is not None:
-            self.names['response'] = Response(job['response'], content)
+        self.names.update(self.shared)
 
     def _executed(self, phase, script):
         if self.failure is not None:
             self.log.line('ERROR', f'全局工具函数执行错误:\n{self.failure["message"]}', 'engine')
             return self.failure
         filename = f'<{phase}_script>'
+        declared = ()
         try:
             remember_source(filename, script)
-            exec(compile(script, filename, 'exec', dont_inherit=True), self.names)
+            code = compile(script, filename, 'exec', dont_inherit=True)
+            declared = _declared_global(script)
+            exec(code, self.names)
             return {'kind': 'done'}
         except case_log.OutputLimit:
             return _limit('output')
@@ -158,8 +173,19 @@ class Run:
             raise
         except BaseException as problem:
             return self._ended_by(phase, problem)
+        finally:
+            self._share(declared)
+
+    def _share(self, declared):
+        for name in declared:
+            if name in self.names:
+                self.shared[name] = self.names[name]
+            else:
+                self.shared.pop(name, None)
 
     def _ended_by(self, phase, problem):
+        if not isinstance(problem, Exception):
+            return _error(problem)
         message = message_of(problem)
         if isinstance(problem, unittest.SkipTest):
             self.log.line('INFO', f'跳过用例:{message}', 'engine')
@@ -169,7 +195,23 @@ class Run:
         self.log.line(level, f'{title}:\n{message}', 'engine')
         if failed:
             return {'kind': 'failed', 'message': message, 'traceback': traceback_of(problem)}
-        return _error(problem)
+        return _error(_out_of_generator(problem))
+
+
+def _declared_global(script):
+    """The names that a script, or a function in it, declares `global`."""
+    if 'global' not in script:
+        return ()
+    return {name for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Global) for name in node.names}
+
+
+def _out_of_generator(problem):
+    """The old engine ran scripts in a generator, and out of one Python lets no StopIteration."""
+    if not isinstance(problem, StopIteration):
+        return problem
+    told = RuntimeError('generator raised StopIteration')
+    told.__cause__ = problem
+    return told
 
 
 def _error(problem):

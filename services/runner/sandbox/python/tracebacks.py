@@ -4,6 +4,7 @@ import os
 import traceback
 
 _ENGINE = os.path.dirname(__file__)
+_SCRIPTS = ('<setup_script>', '<teardown_script>', '<global_func>')
 _FRAMES = 64
 _CHARS = 64 * 1024
 
@@ -14,9 +15,12 @@ def remember_source(filename, source):
 
 
 def message_of(problem):
-    """The error's own text; a broken `__str__` is no reason to fail."""
+    """The error's own text; a broken `__str__` is no reason to fail. Of a syntax error it is what `exec` of a text says."""
     try:
-        return str(problem)[:_CHARS]
+        text = str(problem)
+        if isinstance(problem, SyntaxError) and problem.filename in _SCRIPTS:
+            text = text.replace(f'({problem.filename}, line', '(<string>, line')
+        return text[:_CHARS]
     except Exception:
         return type(problem).__name__
 
