@@ -104,6 +104,8 @@ test('no projection stops at any of them, and none waits for a type that nobody 
 })
 
 /** Texts of the stored events, letter for letter. */
+const ABC = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const HEADERS = String.raw`{"Content-Type": "application/json", "Authorization": {"$sealed":"v1.a5b4shmL3lTNhp0qj_FYabjzd5Rpgld_tZMC2R9HR-G8gjbVt7FskA"}}`
 const VARIABLES = String.raw`{"token": {"$sealed":"v1.ui9T8fm4P5k-J8ylwlvUsXQlCa1dkvj-30Jw2kjK2t0tX38"}}`
 const DEBUG_VARIABLES = '{"old": 1, "kept": [1.50]}'
@@ -188,15 +190,15 @@ describe('the deciders fold them to', () => {
   })
 
   test('files', async () => {
-    expect(await stateOf(file, fileStream(1, 'hahaha.sql'))).toEqual({
-      status: 'live',
+    const hahaha = {
       id: 3,
       project: 1,
       name: 'hahaha.sql',
       type: 'text/plain; charset=gbk',
       size: 307_200,
-      sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
-    })
+      sha256: ABC,
+    }
+    expect(await stateOf(file, fileStream(1, 'hahaha.sql'))).toEqual({ status: 'live', ...hahaha })
     expect(await stateOf(file, fileStream(null, '数据 "1".csv'))).toMatchObject({
       status: 'live',
       id: 2,
@@ -359,9 +361,9 @@ describe('the read models make of them', () => {
   })
 
   test('files', async () => {
-    const abc = { size: 3, sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' }
     const hahaha = { project: 1, name: 'hahaha.sql' }
-    const empty = { size: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }
+    const empty = { size: 0, sha256: EMPTY }
+    const abc = { size: 3, sha256: ABC }
     expect(await rowsOf('files')).toEqual([
       { id: 1, ...hahaha, type: 'application/octet-stream', ...empty, deleted: true, revision: '1' },
       { id: 2, project: null, name: '数据 "1".csv', type: 'text/csv', ...abc, deleted: false, revision: '0' },
