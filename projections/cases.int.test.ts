@@ -10,6 +10,10 @@ import {
   PLAIN_CASE,
   projectCreated,
   projectDeleted,
+  sceneCreated,
+  sceneDeleted,
+  stepAdded,
+  stepRemoved,
 } from '../test/given-events.ts'
 import { ALL, givenRows } from '../test/given-rows.ts'
 import { findCase, listCases } from './cases.ts'
@@ -115,4 +119,40 @@ test('a list is by id, of one interface or project where asked, in pages that co
   expect(await ids({ project: 1 }, 2, 0)).toEqual([[2, 3], 3])
   expect(await ids({ project: 1, interface: 3 }, 2, 0)).toEqual([[], 0])
   expect(await ids({ project: 2, interface: 3 }, null, 0)).toEqual([[4], 1])
+})
+
+test('those of a scene are listed where they run first, each once', async () => {
+  const models = await given(
+    projectCreated(1),
+    interfaceCreated(1, 1),
+    interfaceCreated(2, 1),
+    ...[1, 2, 3, 4, 5].map((id) => caseCreated(id, id === 4 ? 2 : 1)),
+    sceneCreated(1, 1),
+    sceneCreated(2, 1),
+    sceneCreated(3, 1),
+    stepAdded(1, 10, 2, 5),
+    stepAdded(1, 11, 1, 5),
+    stepAdded(1, 12, 4, 1),
+    // The same case before and after: it stands where it runs first.
+    stepAdded(1, 13, 1, 9),
+    stepAdded(1, 14, 2, -1),
+    stepAdded(1, 15, 3, 0),
+    stepRemoved(1, 15),
+    stepAdded(1, 16, 5, 0),
+    caseDeleted(5),
+    stepAdded(2, 17, 3, 1),
+    stepAdded(3, 18, 3, 1),
+    sceneDeleted(3),
+  )
+  const ids = async (filter: { scene: number; interface?: number; project?: number }, limit: number | null = null) => {
+    const { rows, count } = await listCases(models, filter, { limit, offset: limit === null ? 0 : 1 })
+    return [rows.map(({ id }) => id), count]
+  }
+  expect(await ids({ scene: 1 })).toEqual([[2, 4, 1], 3])
+  expect(await ids({ scene: 1 }, 1)).toEqual([[4], 3])
+  expect(await ids({ scene: 1, interface: 1 })).toEqual([[2, 1], 2])
+  expect(await ids({ scene: 1, project: 2 })).toEqual([[], 0])
+  expect(await ids({ scene: 2 })).toEqual([[3], 1])
+  // A scene that is deleted, and one that never was.
+  for (const scene of [3, 4]) expect(await ids({ scene })).toEqual([[], 0])
 })

@@ -56,12 +56,25 @@ function visible(models: ReadModels): ReturnType<typeof build> {
     .join({ projects: models.table('projects') }, 'projects.id', 'interfaces.project')
 }
 
+/** Leaves the cases that the scene's steps run, each where it runs first. */
+function inScene(models: ReadModels, query: ReturnType<typeof visible>, scene: number): void {
+  const first = build({ steps: models.table('steps') })
+    .join({ scenes: models.table('scenes') }, 'scenes.id', 'steps.scene')
+    .distinctOn('steps.icase')
+    .select('steps.icase', 'steps.sort', 'steps.id')
+    .where({ 'steps.scene': scene, 'steps.removed': false })
+    .orderBy(['steps.icase', 'steps.sort', 'steps.id'])
+  void query.join(first.as('steps'), 'steps.icase', 'cases.id').orderBy(['steps.sort', 'steps.id'])
+}
+
 export function listCases(
   models: ReadModels,
-  filter: Readonly<{ interface?: number | undefined; project?: number | undefined }>,
+  filter: Readonly<{ interface?: number | undefined; project?: number | undefined; scene?: number | undefined }>,
   window: Window,
 ): Promise<Page<CaseTitle>> {
-  const query = visible(models).select('cases.id', 'cases.title').orderBy('cases.id')
+  const query = visible(models).select('cases.id', 'cases.title')
+  if (filter.scene === undefined) void query.orderBy('cases.id')
+  else inScene(models, query, filter.scene)
   if (filter.interface !== undefined) void query.where('cases.interface', filter.interface)
   if (filter.project !== undefined) void query.where('interfaces.project', filter.project)
   return page(models, query, window)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Event, Rejected } from '../../contracts/core.ts'
 import type { Page, Window } from '../../projections/page.ts'
-import type { CommandOf } from '../../services/commands/handle.ts'
+import type { CommandContext, CommandOf } from '../../services/commands/handle.ts'
 import type { Aggregate, Outcome } from '../../services/commands/writes.ts'
 import { commandIdOf, contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
@@ -12,10 +12,17 @@ import { changesOf } from './schema.ts'
 type Shape = z.core.$ZodShape
 type Writer = Call<unknown, unknown, unknown, User>
 
+/** How a thing is written that has no stream of its own, but is told of in that of another. */
+export type InAnothersStream<B, S, C> = Readonly<{
+  create(body: B, command: (id: number) => C | Promise<C>, context: CommandContext): Promise<Outcome<S>>
+  /** Throws `Rejected('not_found')` when no stream tells of the thing. */
+  change(id: number, command: CommandOf<S, C>, context: CommandContext): Promise<Outcome<S>>
+}>
+
 /**
  * A kind of thing with the calls that every one has: list, detail, create, replace, change, delete. A module says what is its own.
  */
-export type Resource<F extends Shape, Q extends Shape, S, C, E extends Event> = Readonly<{
+export type Resource<F extends Shape, Q extends Shape, S, C extends { type: string }, E extends Event> = Readonly<{
   /** With a slash at its end. */
   path: `/${string}/`
   tag: string
@@ -33,21 +40,22 @@ export type Resource<F extends Shape, Q extends Shape, S, C, E extends Event> = 
   list(query: z.output<z.ZodObject<Q>>, window: Window, user: User): Promise<Page<unknown>>
   find(id: number, user: User): Promise<{ body: unknown; revision: bigint } | undefined>
 
-  aggregate: Aggregate<S, C, E>
+  aggregate: Aggregate<S, C, E> | InAnothersStream<z.output<z.ZodObject<F>>, S, C>
   /** Undefined when the thing, or one that it hangs on, is not there. */
   visible(id: number): Promise<unknown>
   create(id: number, body: z.output<z.ZodObject<F>>): NoInfer<C> | Promise<NoInfer<C>>
-  change(state: S, changes: Partial<z.output<z.ZodObject<F>>>): NoInfer<C> | Promise<NoInfer<C>>
-  remove: NoInfer<C>
+  change(state: S, changes: Partial<z.output<z.ZodObject<F>>>, id: number): NoInfer<C> | Promise<NoInfer<C>>
+  remove: NoInfer<C> | ((id: number) => NoInfer<C>)
   /** The body of a write's answer. */
-  render(state: S, user: User): unknown
+  render(state: S, user: User, id: number): unknown
 }>
 
-export function resourceRoutes<F extends Shape, Q extends Shape, S, C, E extends Event>(
+export function resourceRoutes<F extends Shape, Q extends Shape, S, C extends { type: string }, E extends Event>(
   resource: Resource<F, Q, S, C, E>,
   { writes, memory }: Pick<Modules, 'writes' | 'memory'>,
 ): readonly Route[] {
-  const { path, tag, noun, sources, examples, fields, answers, aggregate } = resource
+  const { path, tag, noun, sources, examples, fields, answers } = resource
+  const stream = 'decider' in resource.aggregate ? ownStream(writes, resource.aggregate) : resource.aggregate
   const query = z.object({ ...PAGING, ...resource.filters })
   const item = `${path}:id/` as const
 
@@ -62,11 +70,13 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C, E extends
       if ((await resource.visible(id)) === undefined) throw new Rejected('not_found', `${noun}不存在`)
       return command(state)
     }
-    return writes.change(aggregate, id, whileVisible, contextOf(call))
+    return stream.change(id, whileVisible, contextOf(call))
   }
 
-  async function written(status: number, { state, revision, position }: Outcome<S>, user: User): Promise<Answer> {
-    return { status, body: await resource.render(state, user), revision, position }
+  const removal = (id: number): C => ('type' in resource.remove ? resource.remove : resource.remove(id))
+
+  async function written(status: number, { id, state, revision, position }: Outcome<S>, user: User): Promise<Answer> {
+    return { status, body: await resource.render(state, user, id), revision, position }
   }
 
   return [
@@ -98,7 +108,7 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C, E extends
       example: examples.request,
       answers: documented(201, `创建的${noun}`, answers.written, examples.written),
       async handle(call) {
-        const outcome = await writes.create(aggregate, (id) => resource.create(id, call.body), contextOf(call))
+        const outcome = await stream.create(call.body, (id) => resource.create(id, call.body), contextOf(call))
         return written(201, outcome, call.user)
       },
     }),
@@ -126,7 +136,10 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C, E extends
       example: examples.request,
       answers: documented(200, `修改后的${noun}`, answers.written, examples.written),
       exists,
-      handle: async (call) => written(200, await change(call, (state) => resource.change(state, call.body)), call.user),
+      async handle(call) {
+        const { body, params, user } = call
+        return written(200, await change(call, (state) => resource.change(state, body, params.id)), user)
+      },
     }),
     route({
       method: 'PATCH',
@@ -140,8 +153,9 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C, E extends
       answers: documented(200, `修改后的${noun}`, answers.written, examples.written),
       exists,
       async handle(call) {
+        const { params, user } = call
         const changes = call.body as Partial<z.output<z.ZodObject<F>>>
-        return written(200, await change(call, (state) => resource.change(state, changes)), call.user)
+        return written(200, await change(call, (state) => resource.change(state, changes, params.id)), user)
       },
     }),
     route({
@@ -154,11 +168,21 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C, E extends
       answers: [{ status: 204, description: '无响应体' }],
       exists,
       async handle(call) {
-        const { position } = await change(call, () => resource.remove)
+        const { position } = await change(call, () => removal(call.params.id))
         return { status: 204, position }
       },
     }),
   ]
+}
+
+function ownStream<S, C, E extends Event>(
+  writes: Modules['writes'],
+  aggregate: Aggregate<S, C, E>,
+): InAnothersStream<unknown, S, C> {
+  return {
+    create: (_body, command, context) => writes.create(aggregate, command, context),
+    change: (id, command, context) => writes.change(aggregate, id, command, context),
+  }
 }
 
 function source(at: string | undefined): { source: string } | Record<never, never> {

@@ -15,6 +15,24 @@ export type Aggregate<S, C, E extends Event> = Readonly<{
 /** What a write left behind: the state that its answer is rendered from. */
 export type Outcome<S> = Folded<S> & Readonly<{ id: number }>
 
+/** What has a REST id and lives in the stream of another. */
+export type Part = Readonly<{
+  owner: number
+  /** Of the sequence that its ids come from. */
+  kind: string
+  /** Whether a part has that id already, whoever owns it: no stream is named by it that would tell. */
+  taken(id: number): Promise<boolean>
+}>
+
+/** Milliseconds after which an addition no longer tries to get in between other writers. */
+const ADDED_WITHIN = 10_000
+
+class IdTaken extends Rejected {
+  constructor() {
+    super('conflict', '编号已被占用，请重试')
+  }
+}
+
 /**
  * Creating and changing, as every module does it: ids are drawn, an idempotency key's first answer is found again, and the answer
  * waits until every read model shows the write.
@@ -23,6 +41,13 @@ export type Writes = Readonly<{
   create<S, C, E extends Event>(
     aggregate: Aggregate<S, C, E>,
     command: (id: number) => C | Promise<C>,
+    context: CommandContext,
+  ): Promise<Outcome<S>>
+  /** Adds a part to its owner, in the owner's stream. What is added commutes with all that others write there. Answers the part's id. */
+  add<S, C, E extends Event>(
+    aggregate: Aggregate<S, C, E>,
+    part: Part,
+    command: (id: number, state: S) => C | Promise<C>,
     context: CommandContext,
   ): Promise<Outcome<S>>
   change<S, C, E extends Event>(
@@ -87,30 +112,61 @@ export function createWrites(deps: {
     return revision === undefined ? undefined : folds.at(decider, stream, revision)
   }
 
+  /** Does `attempt` with a new id, or the one that the command drew when it first came; with another when it is taken. */
+  async function withFreshId<S, C, E extends Event>(
+    aggregate: Aggregate<S, C, E>,
+    { kind, stream }: Pick<Aggregate<S, C, E>, 'kind' | 'stream'>,
+    context: CommandContext,
+    attempt: (id: number) => Promise<Folded<S> | 'taken'>,
+  ): Promise<Outcome<S>> {
+    return remembering(context, [await nextId(kind)], async ({ repeated, ids }) => {
+      let [id = 0] = ids
+      const first = repeated ? await done(aggregate, stream(id), context.commandId) : undefined
+      if (first) return shown(id, first)
+      for (;;) {
+        const fold = await attempt(id)
+        if (fold !== 'taken') return shown(id, fold)
+        // The sequence is behind what there is, as after a restore: the next id may be free.
+        const next = await nextId(kind)
+        const kept = context.requestHash === undefined ? [] : await memory.replaceIds(context.commandId, [id], [next])
+        id = kept[0] ?? next
+      }
+    })
+  }
+
   return {
     remembering,
     keepRevision: memory.keepRevision,
 
-    async create(aggregate, command, context) {
-      return remembering(context, [await nextId(aggregate.kind)], async ({ repeated, ids }) => {
-        let [id = 0] = ids
-        const first = repeated ? await done(aggregate, aggregate.stream(id), context.commandId) : undefined
-        if (first) return shown(id, first)
-        for (;;) {
-          const stream = aggregate.stream(id)
-          const wanted = await command(id)
-          try {
-            const fold = await handle(aggregate.decider, stream, () => wanted, context, { fresh: true })
-            return await shown(id, fold)
-          } catch (error) {
-            // The sequence is behind the streams, as after a restore: the next id may be free.
-            if (!(error instanceof Rejected && error.code === 'conflict' && folds.peek(stream))) throw error
-            const next = await nextId(aggregate.kind)
-            const kept =
-              context.requestHash === undefined ? [] : await memory.replaceIds(context.commandId, [id], [next])
-            id = kept[0] ?? next
-          }
+    create(aggregate, command, context) {
+      return withFreshId(aggregate, aggregate, context, async (id) => {
+        const stream = aggregate.stream(id)
+        const wanted = await command(id)
+        return handle(aggregate.decider, stream, () => wanted, context, { fresh: true }).catch((error: unknown) => {
+          if (error instanceof Rejected && error.code === 'conflict' && folds.peek(stream)) return 'taken'
+          throw error
+        })
+      })
+    },
+
+    add<S, C, E extends Event>(
+      aggregate: Aggregate<S, C, E>,
+      { owner, kind, taken }: Part,
+      command: (id: number, state: S) => C | Promise<C>,
+      context: CommandContext,
+    ) {
+      const stream = aggregate.stream(owner)
+      return withFreshId(aggregate, { kind, stream: () => stream }, context, (id) => {
+        // Asked where a repeat that has got in meanwhile is found before it is refused.
+        const unlessTaken: CommandOf<S, C> = async (state) => {
+          if (await taken(id)) throw new IdTaken()
+          return command(id, state)
         }
+        const handling = { commutesForMs: ADDED_WITHIN }
+        return handle(aggregate.decider, stream, unlessTaken, context, handling).catch((error: unknown) => {
+          if (error instanceof IdTaken) return 'taken'
+          throw error
+        })
       })
     },
 

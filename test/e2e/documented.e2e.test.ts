@@ -218,6 +218,80 @@ describe('接口用例管理', () => {
   }, 60_000)
 })
 
+describe('测试业务流', () => {
+  const SCENES = '/api/testFlow/scenes/'
+  const STEPS = '/api/testFlow/icases/'
+
+  test('is created, listed, changed and deleted as printed', async () => {
+    const project = await newProject()
+    const request = { ...printed('scenes.create').request, project }
+    const created = await asPrinted('scenes.create', 'POST', SCENES, { body: request })
+    const { id } = created.body as { id: number }
+    expect(created.body).toEqual({ id, ...request })
+    expect(created.events).toEqual([{ type: 'SceneCreated', data: { id, ...request } }])
+
+    const listed = await asPrinted('scenes.list', 'GET', `${SCENES}?project=${project}`)
+    expect(listed.body).toEqual([created.body])
+
+    const { request: changes } = printed('scenes.change')
+    const changed = await asPrinted('scenes.change', 'PATCH', `${SCENES}${id}/`, { body: changes })
+    expect(changed.body).toEqual({ ...created.body, name: '注册接口测试' })
+    expect(changed.events).toEqual([{ type: 'SceneChanged', data: changes }])
+    expect((await platform.call('GET', `${SCENES}${id}/`)).body).toEqual(changed.body)
+
+    const deleted = await asPrinted('scenes.delete', 'DELETE', `${SCENES}${id}/`)
+    expect(deleted.events).toEqual([{ type: 'SceneDeleted', data: {} }])
+    expect((await platform.call('GET', `${SCENES}?project=${project}`)).body).toEqual([])
+  })
+
+  test('has steps that are added, listed, put in order and removed as printed', async () => {
+    const project = await newProject()
+    const { body: scene } = await platform.call('POST', SCENES, { name: '登录接口测试', project })
+    const { body: owner } = await platform.call('POST', '/api/TestInterFace/interfaces/', {
+      ...printed('interfaces.create').request,
+      project,
+    })
+    const { body: login } = await platform.call('POST', '/api/TestInterFace/cases/', {
+      title: '登录失败',
+      interface: owner.id,
+    })
+    const request = { ...printed('steps.create').request, icase: login.id as number, scene: scene.id as number }
+    const created = await asPrinted('steps.create', 'POST', STEPS, { body: request, ours: ['icase'] })
+    const { id } = created.body as { id: number }
+    expect(created.body).toEqual({ id, sort: 2, icace: login.id, icase: login.id, scene: scene.id })
+    expect(created.events).toEqual([{ type: 'StepAdded', data: { step: id, icase: login.id, sort: 2 } }])
+
+    const { body: second } = await platform.call('POST', STEPS, { ...request, sort: 1 })
+    const listed = await asPrinted('steps.list', 'GET', `${STEPS}?scene=${scene.id}`)
+    const icase = { id: login.id, title: '登录失败' }
+    expect(listed.body).toEqual([
+      { id: second.id, sort: 1, icase, scene: scene.id },
+      { id, sort: 2, icase, scene: scene.id },
+    ])
+
+    const third = (await platform.call('POST', STEPS, { ...request, sort: 7 })).body.id as number
+    const fourth = (await platform.call('POST', STEPS, { ...request, sort: 8 })).body.id as number
+    const ids = [id, second.id as number, third, fourth]
+    const sent = printed('steps.order').request as unknown as readonly { id: number; sort: number }[]
+    const order = sent.map(({ sort }, index) => ({ id: ids[index], sort }))
+    let ordered!: Awaited<ReturnType<TestPlatform['call']>>
+    const events = await platform.eventsOf(async () => {
+      ordered = await platform.call('PATCH', `${STEPS}order/`, order)
+    })
+    // What it answers is not printed.
+    expect([ordered.status, ordered.body]).toEqual([printed('steps.order').status, order])
+    const placed = order.map(({ id: step, sort }) => ({ step, sort }))
+    expect(events).toEqual([{ stream: `scene-${scene.id}`, type: 'StepsReordered', data: { order: placed } }])
+    const { body: inOrder } = await platform.call('GET', `${STEPS}?scene=${scene.id}`)
+    expect(inOrder.map((step: { id: number }) => step.id)).toEqual(ids)
+
+    const removed = await asPrinted('steps.delete', 'DELETE', `${STEPS}${id}/`)
+    expect(removed.events).toEqual([{ type: 'StepRemoved', data: { step: id } }])
+    const { body: left } = await platform.call('GET', `${STEPS}?scene=${scene.id}`)
+    expect(left.map((step: { id: number }) => step.id)).toEqual(ids.slice(1))
+  })
+})
+
 describe('用户', () => {
   test('logs in, refreshes and verifies as printed', async () => {
     const login = await platform.call('POST', '/api/users/login/', { username: 'admin', password: 'admin-password' })
