@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import { fileDeleted, fileUploaded, projectCreated, projectDeleted } from '../test/given-events.ts'
+import { type FileEvent, fileStream } from '../contracts/file.ts'
+import { file } from '../services/commands/file.ts'
+import { fileDeleted, fileUploaded, type GivenEvent, projectCreated, projectDeleted } from '../test/given-events.ts'
 import { ALL, givenRows } from '../test/given-rows.ts'
+import { given as folded } from '../test/given.ts'
+import { storedEvents } from '../test/support/stored-events.ts'
 import { findFile, listFiles, nameOfFile } from './files.ts'
 
 const given = givenRows()
@@ -56,4 +60,25 @@ describe('files', () => {
     expect(await idsOf(without, { project: 1 }, ALL)).toEqual([])
     expect(await findFile(without, 2)).toBeUndefined()
   })
+})
+
+test('stored events of every version make these files', async () => {
+  const abc = { size: 3, sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' }
+  const hahaha = { id: 3, project: 1, name: 'hahaha.sql', type: 'text/plain; charset=gbk', ...abc, size: 307_200 }
+  const table = { id: 2, project: null, name: '数据 "1".csv', type: 'text/csv', ...abc }
+  const stored = storedEvents().filter(({ stream }) => stream.startsWith('file-')) as unknown as readonly GivenEvent[]
+
+  const models = await given(
+    projectCreated(1),
+    ...stored.map(({ stream, type, data }) => ({ stream, type, data }) as GivenEvent),
+  )
+  const { rows } = await listFiles(models, {}, ALL)
+  expect(rows).toEqual([
+    { ...hahaha, revision: '2' },
+    { ...table, revision: '0' },
+  ])
+  for (const { id, project, name } of rows) {
+    const events = stored.filter(({ stream }) => stream === fileStream(project, name)) as unknown as FileEvent[]
+    expect(folded(file, ...events).state).toEqual({ status: 'live', ...(id === 3 ? hahaha : table) })
+  }
 })

@@ -3,7 +3,6 @@ import { caseStream } from '../contracts/case.ts'
 import type { Decider, Event, StreamId } from '../contracts/core.ts'
 import { environmentStream } from '../contracts/environment.ts'
 import { type DomainEvent, SCHEMA_VERSION } from '../contracts/events.ts'
-import { fileStream } from '../contracts/file.ts'
 import { interfaceStream } from '../contracts/interface.ts'
 import { projectStream } from '../contracts/project.ts'
 import { runStream } from '../contracts/run.ts'
@@ -17,7 +16,6 @@ import { projections } from '../projections/all.ts'
 import { createProjectionEngine, type ProjectionEngine } from '../projections/engine.ts'
 import { testCase } from '../services/commands/case.ts'
 import { environment } from '../services/commands/environment.ts'
-import { file } from '../services/commands/file.ts'
 import { Folds } from '../services/commands/folds.ts'
 import { httpInterface } from '../services/commands/interface.ts'
 import { project } from '../services/commands/project.ts'
@@ -104,8 +102,6 @@ test('no projection stops at any of them, and none waits for a type that nobody 
 })
 
 /** Texts of the stored events, letter for letter. */
-const ABC = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
-const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const HEADERS = String.raw`{"Content-Type": "application/json", "Authorization": {"$sealed":"v1.a5b4shmL3lTNhp0qj_FYabjzd5Rpgld_tZMC2R9HR-G8gjbVt7FskA"}}`
 const VARIABLES = String.raw`{"token": {"$sealed":"v1.ui9T8fm4P5k-J8ylwlvUsXQlCa1dkvj-30Jw2kjK2t0tX38"}}`
 const DEBUG_VARIABLES = '{"old": 1, "kept": [1.50]}'
@@ -187,23 +183,6 @@ describe('the deciders fold them to', () => {
       secrets: [],
     })
     expect(await stateOf(environment, environmentStream(3))).toEqual({ status: 'deleted', id: 3, project: 1 })
-  })
-
-  test('files', async () => {
-    const hahaha = {
-      id: 3,
-      project: 1,
-      name: 'hahaha.sql',
-      type: 'text/plain; charset=gbk',
-      size: 307_200,
-      sha256: ABC,
-    }
-    expect(await stateOf(file, fileStream(1, 'hahaha.sql'))).toEqual({ status: 'live', ...hahaha })
-    expect(await stateOf(file, fileStream(null, '数据 "1".csv'))).toMatchObject({
-      status: 'live',
-      id: 2,
-      project: null,
-    })
   })
 
   test('cases', async () => {
@@ -357,17 +336,6 @@ describe('the read models make of them', () => {
         secrets: '[]',
         revision: '2',
       },
-    ])
-  })
-
-  test('files', async () => {
-    const hahaha = { project: 1, name: 'hahaha.sql' }
-    const empty = { size: 0, sha256: EMPTY }
-    const abc = { size: 3, sha256: ABC }
-    expect(await rowsOf('files')).toEqual([
-      { id: 1, ...hahaha, type: 'application/octet-stream', ...empty, deleted: true, revision: '1' },
-      { id: 2, project: null, name: '数据 "1".csv', type: 'text/csv', ...abc, deleted: false, revision: '0' },
-      { id: 3, ...hahaha, type: 'text/plain; charset=gbk', ...abc, size: 307_200, deleted: false, revision: '2' },
     ])
   })
 
