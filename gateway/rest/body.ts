@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isArray, isObject, JsonSyntaxError, parseJson, parseMembers, stringifyJson } from '../../contracts/json.ts'
 import type { Json, JsonNumber, JsonText } from '../../contracts/json.ts'
@@ -28,8 +29,25 @@ export class FormText {
   }
 }
 
+/** A file of a form, as it was sent: its name may be a path, its type anything. */
+export class UploadedFile {
+  readonly name: string
+  readonly type: string
+  readonly bytes: Buffer
+  constructor(name: string, type: string, bytes: Buffer) {
+    this.name = name
+    this.type = type
+    this.bytes = bytes
+  }
+
+  /** What tells one upload from another, to be hashed: a form that comes again has another boundary, and is the same. */
+  toJSON(): object {
+    return { name: this.name, type: this.type, sha256: createHash('sha256').update(this.bytes).digest('hex') }
+  }
+}
+
 /** What a field may be before its schema has looked at it. Numbers keep their text. */
-export type Wire = null | boolean | string | JsonNumber | KeptJson | FormText
+export type Wire = null | boolean | string | JsonNumber | KeptJson | FormText | UploadedFile
 
 /** A request's fields by name. Without a prototype, so that a field named `__proto__` is a field. */
 export type Fields = Record<string, Wire>
@@ -68,12 +86,20 @@ export function awaitsContinue(request: IncomingMessage): boolean {
 }
 
 /** The rest is read and dropped for a while: a connection cut with bytes under way takes the answer with it. */
-function tooLarge(request: IncomingMessage): Refusal {
+export function discardRest(request: IncomingMessage): void {
   let discarded = 0
   request.on('data', (chunk: Buffer) => {
     discarded += chunk.length
     if (discarded > MAX_DISCARDED_BYTES) request.destroy()
   })
+}
+
+function tooLarge(request: IncomingMessage): Refusal {
+  discardRest(request)
+  return bodyTooLarge()
+}
+
+export function bodyTooLarge(): Refusal {
   return new Refusal('too_large', `请求体不能超过 ${MAX_BODY_BYTES / 1024 / 1024} MiB`)
 }
 
@@ -181,7 +207,7 @@ function unescapeText(text: string): string {
 }
 
 /** Postgres holds no NUL in text, and half a surrogate pair has no UTF-8: 422 under the field's name. */
-function refuseUnstorable(field: string, ...values: readonly Json[]): void {
+export function refuseUnstorable(field: string, ...values: readonly Json[]): void {
   for (const value of values) {
     const problem = unstorable(value)
     if (problem === undefined) continue
@@ -207,6 +233,6 @@ function first(values: readonly Json[]): string | undefined {
   return undefined
 }
 
-function noFields(): Fields {
+export function noFields(): Fields {
   return Object.create(null) as Fields
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Rejected } from '../../contracts/core.ts'
 import { decodeBody, decodeForm, type Fields, FormText, readBody } from './body.ts'
 import { Refusal } from './dialects.ts'
+import { readMultipart } from './multipart.ts'
 import type { Call, Idempotency, KeyOf, Route, User } from './route.ts'
 import { pathId, validate } from './schema.ts'
 
@@ -28,26 +29,28 @@ export async function readCall(route: Route, reading: Reading): Promise<Call> {
   if (route.exists && !(await route.exists(params, key))) throw notFound()
   if (key !== undefined && !KEY.test(key.key)) throw malformedKey()
   const query = route.query && validate(route.query, given(decodeForm(reading.querystring)))
-  const { body, idempotency } = await readContent(route, reading, key)
+  const { body, sent } = await readContent(route, reading, query)
+  const idempotency: Idempotency | undefined = key && { ...key, hash: reading.mac(sent) }
   const ifMatch = isWrite(route) && route.access !== 'public' ? revisionOf(request.headers['if-match']) : undefined
   return new RequestCall({ params, query, body, user, idempotency, ifMatch, correlationId }, reading)
 }
 
-type Content = Pick<Call, 'body' | 'idempotency'>
+/** The body, and the bytes that tell it from another under the same key. */
+type Content = Readonly<{ body: unknown; sent: Uint8Array }>
 
-async function readContent(
-  route: Route,
-  { request, response, mac }: Reading,
-  key: KeyOf | undefined,
-): Promise<Content> {
+async function readContent(route: Route, { request, response }: Reading, query: unknown): Promise<Content> {
   const encoding = request.headers['content-encoding'] ?? 'identity'
   if (route.body && encoding !== 'identity') {
     throw new Refusal('unsupported_media_type', `不支持的 Content-Encoding：${encoding}`)
   }
+  if (route.body && route.upload) {
+    const body = validate(route.body, given(await readMultipart(request, response, route.upload)))
+    // Neither the boundary nor the order of the parts counts: what the form says does, and what the query says of it.
+    return { body, sent: Buffer.from(JSON.stringify([query, body])) }
+  }
   const bytes = route.body ? await readBody(request, response) : NOTHING
   const body = route.body && validate(route.body, decodeBody(bytes, request.headers['content-type'], route.shape))
-  const idempotency: Idempotency | undefined = key && { ...key, hash: mac(bytes) }
-  return { body, idempotency }
+  return { body, sent: bytes }
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -134,7 +137,7 @@ function malformedKey(): Refusal {
   return new Refusal('invalid', `Idempotency-Key ${words}`, { fields: { 'Idempotency-Key': [words] } })
 }
 
-/** A filter that is left empty, as forms send it, is no filter. */
+/** A filter that is left empty, as forms send it, is no filter; nor is the text beside a file. */
 function given(fields: Fields): Fields {
   for (const [name, value] of Object.entries(fields)) {
     if (value instanceof FormText && value.text === '') delete fields[name]

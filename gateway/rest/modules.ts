@@ -11,6 +11,6 @@ export type Modules = Readonly<{
   writes: Writes
   visible: Visible
   memory: CommandMemory
-  blobs: Pick<Blobs, 'spill' | 'unspill'>
+  blobs: Pick<Blobs, 'spill' | 'unspill' | 'put' | 'get'>
   cipher: Cipher
 }>

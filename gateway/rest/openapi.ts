@@ -88,7 +88,8 @@ function header(name: string, description: string): Json {
   return { name, in: 'header', description, schema: { type: 'string' } }
 }
 
-function requestBody({ example, shape }: Route, body: NonNullable<Route['body']>): Json {
+function requestBody({ example, shape, upload }: Route, body: NonNullable<Route['body']>): Json {
+  if (upload) return { required: true, content: { 'multipart/form-data': { schema: jsonSchemaOf(body) } } }
   const content = { schema: jsonSchemaOf(body), ...(example !== undefined && { example }) }
   return {
     required: true,

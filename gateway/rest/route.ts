@@ -4,6 +4,7 @@ import type { Position } from '../../contracts/core.ts'
 import type { Role } from '../../contracts/user.ts'
 import type { Permission } from '../../services/access/permissions.ts'
 import type { BodyShape } from './body.ts'
+import type { Upload } from './multipart.ts'
 
 /** Who calls. */
 export type User = Readonly<{ id: number; username: string; role: Role }>
@@ -85,6 +86,8 @@ export interface Route {
   readonly body?: z.ZodType
   /** What the body must be; an object by default. */
   readonly shape?: BodyShape
+  /** The body is a `multipart/form-data` with a file. */
+  readonly upload?: Upload
   /** The printed request. */
   readonly example?: unknown
   readonly answers: readonly Documented[]

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isArray, isObject, JsonNumber, JsonSyntaxError, parseJson } from '../../contracts/json.ts'
 import type { Json, JsonObject, JsonText } from '../../contracts/json.ts'
-import { fieldsOf, FormText, KeptJson, wireOf } from './body.ts'
+import { fieldsOf, FormText, KeptJson, UploadedFile, wireOf } from './body.ts'
 import { Refusal } from './dialects.ts'
 
 /**
@@ -77,6 +77,29 @@ export function oneOf<const V extends readonly string[]>(values: V, description?
       return values.find((one) => one === read) ?? refuse(`必须是 ${values.join('、')} 之一`)
     },
     { type: 'string', enum: values },
+    description,
+  )
+}
+
+/** A file of a form; a path before its name is cut off. `maxName` counts characters. */
+export function uploadedFile(
+  baseName: (path: string) => string,
+  maxName: number,
+  description?: string,
+): z.ZodType<UploadedFile> {
+  return block(
+    (value) => {
+      if (value === undefined) refuse('为必填项')
+      if (!(value instanceof UploadedFile)) return refuse('必须是上传的文件（带文件名）')
+      const name = baseName(value.name)
+      if (name.includes('\0')) refuse('的文件名不能含有空字符（U+0000）')
+      if (name.trim() === '') refuse('的文件名不能为空')
+      if (charactersOf(name) > maxName) refuse(`的文件名不能超过 ${maxName} 个字符`)
+      // It is answered as a header when the file is read again.
+      if (!/^[\x20-\x7e]{1,255}$/.test(value.type)) refuse('的 Content-Type 必须是 1 到 255 个 ASCII 字符')
+      return new UploadedFile(name, value.type, value.bytes)
+    },
+    { type: 'string', format: 'binary' },
     description,
   )
 }
