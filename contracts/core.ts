@@ -8,6 +8,9 @@ export type Event<T extends string = string, D extends object = object> = Readon
 /** `kind-id`, for example `scene-12`. A stream is one aggregate and the unit of consistency. */
 export type StreamId = string
 
+/** The REST id in a stream's name: 12 for `scene-12`. */
+export const idOf = (stream: StreamId): number => Number(stream.slice(stream.lastIndexOf('-') + 1))
+
 /** A uuid. Derived from command, stream and index, so that a repeated append repeats its ids. */
 export type EventId = string
 

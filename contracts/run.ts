@@ -87,7 +87,6 @@ export const sizeOf = (flow: Flow): number => ('size' in flow ? flow.size : flow
 export type RunEventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
 export const runStream = (id: number): StreamId => `run-${id}`
-export const runIdOf = (stream: StreamId): number => Number(stream.slice('run-'.length))
 
 /** The status of a run's record (seed 000 六.2.1). */
 export type RecordStatus = '未执行' | '执行中' | '执行完毕'

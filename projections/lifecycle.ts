@@ -1,4 +1,4 @@
-import type { Recorded } from '../contracts/core.ts'
+import { idOf, type Recorded } from '../contracts/core.ts'
 import type { Projection } from './port.ts'
 import type { RowOf, Table } from './rows.ts'
 import type { Edits } from './rows/edits.ts'
@@ -52,11 +52,6 @@ export function lifecycle<C extends Columns>({
 
 function dataOf(event: Recorded): Readonly<Record<string, unknown>> {
   return event.data as Readonly<Record<string, unknown>>
-}
-
-/** The REST id in a stream's name: 12 for `scene-12`. */
-export function idOf(stream: string): number {
-  return Number(stream.slice(stream.lastIndexOf('-') + 1))
 }
 
 /** Those of the long texts that `data` holds, each as the JSON that its column keeps: a text, or a reference to a blob. */

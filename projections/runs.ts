@@ -1,7 +1,6 @@
 import type { LongText } from '../contracts/blob.ts'
-import type { Recorded } from '../contracts/core.ts'
+import { idOf, type Recorded } from '../contracts/core.ts'
 import type { CaseResult, Counts, RecordStatus, RunEvent, RunState } from '../contracts/run.ts'
-import { idOf } from './lifecycle.ts'
 import type { Projection, ReadModels } from './port.ts'
 import { tableOf } from './rows.ts'
 

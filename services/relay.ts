@@ -1,5 +1,5 @@
-import { START, type Position, type Recorded } from '../contracts/core.ts'
-import { type RunEvent, runIdOf, runStream } from '../contracts/run.ts'
+import { idOf, type Position, type Recorded, START } from '../contracts/core.ts'
+import { type RunEvent, runStream } from '../contracts/run.ts'
 import { RUNS_TOPIC, type RunMessage } from '../contracts/topics.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
 import type { Leases } from '../platform/leases.ts'
@@ -50,7 +50,7 @@ export function startRelay(deps: {
     for await (const events of store.follow(position, signal)) {
       const asking = events.flatMap((event) => {
         const attempt = asked(event as RunEvent & Recorded)
-        return attempt === undefined ? [] : [asMessage({ run: runIdOf(event.stream), attempt })]
+        return attempt === undefined ? [] : [asMessage({ run: idOf(event.stream), attempt })]
       })
       if (asking.length > 0) await messages.publish(RUNS_TOPIC, asking)
       position = events.at(-1)?.position ?? position

@@ -30,8 +30,8 @@ describe("README's tour with curl, as it is printed", () => {
 
   const json = (line: number): unknown => JSON.parse(printed.at(line) ?? '')
 
-  test('prints what it says: ready, one project twice, a case that passes, the report of one that fails', () => {
-    expect(printed).toHaveLength(4)
+  test('prints what it says: ready, one project twice, a case that passes, the report of one that fails, a flow', () => {
+    expect(printed).toHaveLength(6)
     expect(json(0)).toMatchObject({ status: 'ready' })
     expect(printed[1]).toBe('project 1, and again 1')
     expect(json(2)).toMatchObject({ name: '服务存活', state: '成功', status_cede: 200, record: 1 })
@@ -39,6 +39,8 @@ describe("README's tour with curl, as it is printed", () => {
       record: 2,
       info: { all: 1, fail: 1, results: [{ cases: [{ name: '必然失败', state: '失败' }] }] },
     })
+    expect(json(4)).toMatchObject({ id: 1, scene: 1, icase: 1, sort: 1 })
+    expect(json(5)).toMatchObject({ name: '冒烟', all: 1, success: 1, state: 'success', record: 3 })
   })
 
   test('the variable went out with the request', () => {
