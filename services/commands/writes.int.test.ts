@@ -7,6 +7,7 @@ import { meeting, startWritingProcess, times, type WritingProcess } from '../../
 import { aggregates } from './aggregates.ts'
 import type { CommandContext } from './handle.ts'
 import { project, type ProjectCommand, type ProjectState } from './project.ts'
+import type { SceneCommand, SceneState } from './scene.ts'
 import type { Outcome } from './writes.ts'
 
 let database: TestDatabase
@@ -288,5 +289,99 @@ describe('a sequence that is behind its streams, as after a restore', () => {
     })
     expect(await create(one, sent)).toMatchObject({ id: free, revision: 0n })
     expect(await effects(sent.commandId)).toEqual([`project-${free}@0`])
+  })
+})
+
+describe('a part that is added to its owner', () => {
+  const added = async (step: number): Promise<boolean> =>
+    (await one.db.query(`select 1 from events where type = 'StepAdded' and data->>'step' = $1`, [String(step)]))
+      .length > 0
+  const newScene = async (): Promise<number> => {
+    const command = (id: number): SceneCommand => ({ type: 'CreateScene', data: { id, name: 'a', project: 1 } })
+    return (await one.writes.create(aggregates.scene, command, context())).id
+  }
+  const add = (process: WritingProcess, owner: number, sent: CommandContext, sort = 1): Promise<Outcome<SceneState>> =>
+    process.writes.add(
+      aggregates.scene,
+      { owner, kind: 'step', taken: added },
+      (step): SceneCommand => ({ type: 'AddStep', data: { step, icase: 1, sort } }),
+      sent,
+    )
+  const told = ({ id, state, revision }: Outcome<SceneState>) => ({
+    id,
+    revision,
+    fields: state.status === 'live' && state.steps.get(id),
+  })
+  /** The next `count` ids are those of steps of another scene; answers the first that is free. */
+  async function behind(count: number): Promise<number> {
+    const [owner, last] = [await newScene(), await one.ids.nextId('step')]
+    for (let step = last + 1; step <= last + count; step++) {
+      const command = (): SceneCommand => ({ type: 'AddStep', data: { step, icase: 1, sort: 1 } })
+      await other.handle(aggregates.scene.decider, aggregates.scene.stream(owner), command, context())
+    }
+    return last + count + 1
+  }
+
+  test('gets in between others who write the owner, however many they are', async () => {
+    const owner = await newScene()
+    const sent = context()
+    const stream = aggregates.scene.stream(owner)
+    let rivals = 0
+    // Another process is faster, more often than any other command would try again.
+    one.around.before = times(8, async () => {
+      const command = (): SceneCommand => ({ type: 'ChangeScene', changes: { name: `rival ${++rivals}` } })
+      await other.handle(aggregates.scene.decider, stream, command, context())
+    })
+    const outcome = await add(one, owner, sent)
+    expect([rivals, told(outcome)]).toEqual([8, { id: outcome.id, revision: 9n, fields: { icase: 1, sort: 1 } }])
+    expect(await effects(sent.commandId)).toEqual([`${stream}@9`])
+  })
+
+  test('has an id that no part of any owner has, and a key remembers it', async () => {
+    const [owner, free, sent] = [await newScene(), await behind(2), keyed()]
+    const first = await add(one, owner, sent)
+    expect(first.id).toBe(free)
+    expect(await remembered(sent.commandId)).toMatchObject({ ids: [free] })
+    await other.handle(
+      aggregates.scene.decider,
+      aggregates.scene.stream(owner),
+      (): SceneCommand => ({ type: 'RemoveStep', step: free }),
+      context(),
+    )
+    for (const process of [one, other]) expect(told(await add(process, owner, sent))).toEqual(told(first))
+    expect(await effects(sent.commandId)).toHaveLength(1)
+    const next = await behind(1)
+    expect(await add(one, owner, context())).toMatchObject({ id: next })
+  })
+
+  test('is one for a key that comes twice at once, in one process and in two', async () => {
+    const owner = await newScene()
+    const here = keyed()
+    const both = await Promise.all([add(one, owner, here), add(one, owner, here)])
+    expect(both.map(told)).toEqual([told(both[0]), told(both[0])])
+    expect(await effects(here.commandId)).toHaveLength(1)
+
+    const there = keyed()
+    const met = meeting(2)
+    for (const { around } of [one, other]) around.before = met
+    const apart = await Promise.all([add(one, owner, there), add(other, owner, there)])
+    expect(apart.map(told)).toEqual([told(apart[0]), told(apart[0])])
+    expect(await effects(there.commandId)).toHaveLength(1)
+  })
+
+  test('is found by a repeat that asks whether its id is taken after the first has taken it', async () => {
+    const [owner, sent] = [await newScene(), keyed()]
+    const stream = aggregates.scene.stream(owner)
+    await other.folds.refresh(aggregates.scene.decider, stream)
+    let first: Outcome<SceneState> | undefined
+    const overtaken = async (step: number): Promise<boolean> => {
+      first ??= await add(one, owner, sent)
+      return added(step)
+    }
+    const command = (step: number): SceneCommand => ({ type: 'AddStep', data: { step, icase: 1, sort: 1 } })
+    const part = { owner, kind: 'step', taken: overtaken }
+    const repeat = await other.writes.add(aggregates.scene, part, command, sent)
+    expect(first && told(repeat)).toEqual(first && told(first))
+    expect(await effects(sent.commandId)).toHaveLength(1)
   })
 })
