@@ -228,6 +228,10 @@ describe('a run', () => {
     expect(mayHaveRun(claimed(1), claimed(2), finished(2, 0, '成功'))).toMatchObject({ mayHaveRun: 1 })
     expect(mayHaveRun(claimed(1), released(1), claimed(2))).toMatchObject({ mayHaveRun: 0 })
     expect(mayHaveRun(claimed(1), released(1, true), claimed(2))).toMatchObject({ mayHaveRun: 1 })
+    // The second attempt stopped before it came to what the first, which died, had begun.
+    expect(mayHaveRun(claimed(1), claimed(2), released(2), claimed(3))).toMatchObject({ mayHaveRun: 2 })
+    expect(mayHaveRun(claimed(1), claimed(2), released(2, true), claimed(3))).toMatchObject({ mayHaveRun: 2 })
+    expect(mayHaveRun(claimed(1), claimed(2), finished(2, 0, '成功'), released(2))).toMatchObject({ mayHaveRun: 1 })
   })
   test('takes one verdict for each case, in their order', () => {
     const record = (index: number, ...before: RunEvent[]) =>

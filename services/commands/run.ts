@@ -81,7 +81,8 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
           status: 'requested',
           // A runner that gives a run back has not died of it.
           claimsSinceResult: state.claimsSinceResult - 1,
-          mayHaveRun: event.data.interrupted ? 1 : 0,
+          // What an attempt before it may have begun, it may not have come to.
+          mayHaveRun: Math.max(state.mayHaveRun, event.data.interrupted ? 1 : 0),
         }
       case 'CaseFinished':
         return {
