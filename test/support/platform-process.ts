@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { ADMIN, type Caller, caller, login } from './platform.ts'
 
 export type PlatformProcess = Readonly<{
@@ -16,11 +17,21 @@ export type PlatformProcess = Readonly<{
 
 const root = new URL('../..', import.meta.url).pathname
 
-/** Starts a process and answers what becomes of it: its URL when it is ready, its exit code when it never is. */
-export async function tryStart(
+/** A process of which nobody knows yet whether it will be ready. */
+export type LaunchedProcess = Readonly<{
+  pid: number
+  /** Its URL when it is ready; undefined when it ends before. */
+  ready: Promise<string | undefined>
+  /** Its exit code, null after a kill. */
+  exited: Promise<number | null>
+  said(): string
+  kill(signal: NodeJS.Signals): void
+}>
+
+export function launchProcess(
   dataDir: string,
   environment: Readonly<Record<string, string>> = {},
-): Promise<{ ready: PlatformProcess } | { code: number | null; said: string }> {
+): LaunchedProcess & Readonly<{ stderr: Readable }> {
   const child = spawn(process.execPath, ['scripts/launch.mjs', 'scripts/start.ts'], {
     cwd: root,
     env: {
@@ -40,13 +51,31 @@ export async function tryStart(
   const ready = (async () => {
     for await (const line of createInterface({ input: child.stdout })) {
       const url = / is ready at (\S+)/.exec(line)?.[1]
-      if (url !== undefined) return url
+      if (url === undefined) continue
+      // Nobody reads on: what it says further must not fill the pipe.
+      setImmediate(() => child.stdout.resume())
+      return url
     }
     return undefined
   })()
+  return {
+    pid: child.pid ?? 0,
+    ready,
+    exited,
+    stderr: child.stderr,
+    said: () => said,
+    kill: (signal) => void child.kill(signal),
+  }
+}
+
+/** Starts a process and answers what becomes of it: its URL when it is ready, its exit code when it never is. */
+export async function tryStart(
+  dataDir: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ ready: PlatformProcess } | { code: number | null; said: string }> {
+  const { pid, ready, exited, said, kill } = launchProcess(dataDir, environment)
   const url = await ready
-  if (url === undefined) return { code: await exited, said }
-  child.stdout.resume()
+  if (url === undefined) return { code: await exited, said: said() }
 
   let token = ''
   const call = caller(
@@ -55,10 +84,10 @@ export async function tryStart(
   )
   token = await login(call, ADMIN)
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    child.kill(signal)
+    kill(signal)
     return exited
   }
-  return { ready: { url, pid: child.pid ?? 0, call, said: () => said, end } }
+  return { ready: { url, pid, call, said, end } }
 }
 
 export async function startProcess(
