@@ -1,0 +1,55 @@
+import { isUtf8 } from 'node:buffer'
+import { CaseFault } from './fault.ts'
+
+/** One part of a `multipart/form-data` body. Without a type it says none. */
+export type Part = Readonly<{
+  name: string
+  fileName?: string | undefined
+  type?: string | undefined
+  content: string | Uint8Array
+}>
+
+/** A body, and how results show it: what is no text in base64 with its length. */
+export type Multipart = Readonly<{ bytes: Uint8Array; shown: string; type: string }>
+
+/** The parts as urllib3 1.26 writes them, which both requests and its toolbelt use. Throws `CaseFault`. */
+export function multipartOf(parts: readonly Part[], boundary: string): Multipart {
+  const written = parts.map((part) => {
+    const head = `--${boundary}\r\n${headOf(part)}\r\n`
+    const content = bytesOf(part.content)
+    const shown = isUtf8(content) ? content.toString() : `base64(${content.length}字节)：${content.toString('base64')}`
+    return { bytes: Buffer.concat([bytesOf(head), content, LINE_END]), shown: `${head}${shown}\r\n` }
+  })
+  const end = `--${boundary}--\r\n`
+  return {
+    bytes: Buffer.concat([...written.map(({ bytes }) => bytes), Buffer.from(end)]),
+    shown: written.map(({ shown }) => shown).join('') + end,
+    type: `multipart/form-data; boundary=${boundary}`,
+  }
+}
+
+const LINE_END = Buffer.from('\r\n')
+
+function bytesOf(content: string | Uint8Array): Buffer {
+  if (typeof content !== 'string') return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
+  if (!content.isWellFormed()) throw new CaseFault('请求体中含有无法用UTF-8编码的字符')
+  return Buffer.from(content)
+}
+
+function headOf({ name, fileName, type }: Part): string {
+  if (type !== undefined && /[\r\n]/.test(type)) throw new CaseFault(`表单字段${name}的文件类型中不能有换行`)
+  const named = fileName === undefined ? '' : `; filename="${quoted(fileName)}"`
+  const typed = type === undefined ? '' : `Content-Type: ${type}\r\n`
+  return `Content-Disposition: form-data; name="${quoted(name)}"${named}\r\n${typed}`
+}
+
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001a\u001c-\u001f]/g
+
+/** HTML5's rule for names inside quotes, as urllib3 understands it: the escape character is let through. */
+function quoted(text: string): string {
+  return text
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '%22')
+    .replace(CONTROL, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}
