@@ -4,6 +4,7 @@ import { eventStore } from './event-store.ts'
 import { describeMachine } from './machine.ts'
 import type { Bench, Figure, Measurement } from './measurement.ts'
 import { rebuildAll } from './rebuild.ts'
+import { scene } from './scene.ts'
 import { start } from './start.ts'
 
 const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
@@ -12,6 +13,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'event-store': eventStore,
   rebuild: rebuildAll,
   'case-run': caseRun,
+  scene,
 }
 
 /** `npm run bench [-- NAME …] [-- --quick]`: measures, and prints one table of all figures, those with an aim first. */

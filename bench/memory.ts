@@ -4,10 +4,18 @@ import { type Figure, number } from './measurement.ts'
 /** A process as /proc tells of it. `resident` counts pages shared with others in full, `proportional` by their share; in MiB. */
 type Process = Readonly<{ pid: number; parent: number; name: string; resident: number; proportional: number }>
 
-/** The memory of a process and of all that it has started, as a line of the table; none where there is no /proc. */
-export function tellMemory(what: string, root: number): readonly Figure[] {
+/** The memory of a process and of all that it has started. */
+export type Memory = Readonly<{
+  /** MiB, pages that are shared with others by their share. */
+  proportional: number
+  /** All of it, and each program's part, in words. */
+  told: string
+}>
+
+/** What a process and all that it has started have now; undefined where there is no /proc. */
+export function memoryOf(root: number): Memory | undefined {
   const all = processes()
-  if (all === undefined) return []
+  if (all === undefined) return undefined
   const family = new Set([root])
   // Children may have lower numbers than their parents once the numbers have wrapped around.
   for (let before = 0; before < family.size;) {
@@ -19,12 +27,21 @@ export function tellMemory(what: string, root: number): readonly Figure[] {
   const parts = [...programs].map(
     ([name, those]) => `${those.length > 1 ? `${those.length} × ` : ''}${name} ${mebibytes(those)}`,
   )
-  return [
-    {
-      what: `${what}, resident (shared pages by their share)`,
-      reached: `${mebibytes(members)} MiB: ${parts.join(', ')}`,
-    },
-  ]
+  return {
+    proportional: members.reduce((sum, { proportional }) => sum + proportional, 0),
+    told: `${mebibytes(members)} MiB: ${parts.join(', ')}`,
+  }
+}
+
+/** The memory of a process and of all that it has started, as a line of the table; none where there is no /proc. */
+export function tellMemory(what: string, root: number): readonly Figure[] {
+  return toldMemory(what, memoryOf(root))
+}
+
+/** The same of what was read before. */
+export function toldMemory(what: string, memory: Memory | undefined): readonly Figure[] {
+  if (memory === undefined) return []
+  return [{ what: `${what}, resident (shared pages by their share)`, reached: memory.told }]
 }
 
 function mebibytes(those: readonly Process[]): string {
