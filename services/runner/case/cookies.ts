@@ -12,31 +12,54 @@ export class RunCookies {
   /** From a `snapshot`, or empty. */
   constructor(snapshot?: SerializedCookieJar) {
     // Test targets live on intranet names and addresses: the public suffix list has no say there.
+    // Names with __Host- and __Secure- mean nothing to requests.
     this.#jar =
       snapshot === undefined
-        ? new CookieJar(null, { rejectPublicSuffixes: false, looseMode: true, allowSpecialUseDomain: true })
+        ? new CookieJar(null, {
+            rejectPublicSuffixes: false,
+            looseMode: true,
+            allowSpecialUseDomain: true,
+            prefixSecurity: 'unsafe-disabled',
+          })
         : CookieJar.deserializeSync(snapshot)
   }
 
-  /** Takes what an answer from `url` sets, and answers what was taken; what is malformed or foreign is passed over. */
+  /**
+   * Takes what an answer from `url` sets, and answers what of it is kept: of cookies that are the same the last one, and none that has
+   * expired. What is malformed or foreign is passed over.
+   */
   take(url: TargetUrl, headers: readonly (readonly [string, string])[]): readonly SeenCookie[] {
-    const address = url.origin + url.path
-    return headers
-      .filter(([name]) => name.toLowerCase() === 'set-cookie')
-      .flatMap(([, value]) => {
-        const cookie = Cookie.parse(value, { loose: true })
-        if (cookie === undefined) return []
-        const taken = this.#jar.setCookieSync(cookie, address, { ignoreError: true, loose: true })
-        if (taken === undefined) return []
-        this.#changed = true
-        return [{ name: taken.key, value: taken.value, domain: taken.domain ?? url.hostname, path: taken.path ?? '/' }]
-      })
+    const seen = new Map<string, SeenCookie>()
+    for (const [header, text] of headers) {
+      if (header.toLowerCase() !== 'set-cookie') continue
+      const taken = this.#takeOne(url, text)
+      if (taken === undefined) continue
+      const { key: name, value, domain, path } = taken
+      const identity = JSON.stringify([name, domain, path])
+      if (taken.TTL() > 0) seen.set(identity, { name, value, domain: domain ?? url.hostname, path: path ?? '/' })
+      else seen.delete(identity)
+    }
+    return [...seen.values()]
+  }
+
+  #takeOne(url: TargetUrl, text: string): Cookie | undefined {
+    // A value without a name: `=1`.
+    if (/^\s*[=;]/.test(text)) return undefined
+    const cookie = Cookie.parse(text, { loose: true })
+    if (cookie === undefined) return undefined
+    const taken = this.#jar.setCookieSync(cookie, url.origin + url.path, { ignoreError: true, loose: true })
+    if (taken !== undefined) this.#changed = true
+    return taken
   }
 
   /** The `Cookie` header for `url`: the jar's, then `own`; undefined when there is none. */
   header(url: TargetUrl, own: readonly (readonly [string, string])[]): string | undefined {
-    const kept = this.#jar.getCookieStringSync(url.origin + url.path, { allPaths: false })
-    const parts = [...(kept === '' ? [] : [kept]), ...own.map(([name, value]) => `${name}=${value}`)]
+    const kept = this.#jar
+      .getCookiesSync(url.origin + url.path, { allPaths: false, sort: true })
+      // The jar would trust local addresses.
+      .filter(({ secure }) => !secure || url.scheme === 'https')
+      .map((cookie) => cookie.cookieString())
+    const parts = [...kept, ...own.map(([name, value]) => `${name}=${value}`)]
     return parts.length === 0 ? undefined : parts.join('; ')
   }
 

@@ -49,6 +49,14 @@ describe('what is sent where', () => {
     expect(sent(taking(url, `a=1; Domain=${domain}`), url)).toBe('a=1')
   })
 
+  test('a local target is no exception for secure cookies, and a prefix demands nothing', () => {
+    const jar = taking('http://127.0.0.1/', 'a=1; Secure', '__Secure-b=2', '__Host-c=3; Path=/x')
+    expect([sent(jar, 'http://127.0.0.1/x'), sent(jar, 'https://127.0.0.1/x')]).toEqual([
+      '__Host-c=3; __Secure-b=2',
+      '__Host-c=3; a=1; __Secure-b=2',
+    ])
+  })
+
   test('secure cookies are for https', () => {
     const secure = taking('https://h.test/', 'a=1; Secure')
     expect([sent(secure, 'https://h.test/'), sent(secure, 'http://h.test/')]).toEqual(['a=1', undefined])
@@ -67,6 +75,10 @@ test('what was taken is told, what is malformed or foreign is passed over', () =
     ['Set-Cookie', 'b=2; Domain=other.test'],
     ['Set-Cookie', ''],
     ['X', 'c=3'],
+    ['Set-Cookie', '=4'],
+    ['Set-Cookie', 'gone=5; Max-Age=0'],
+    ['Set-Cookie', 'a=6; Path=/x'],
+    ['Set-Cookie', 'a=1; Path=/x'],
   ])
   expect(taken).toEqual([{ name: 'a', value: '1', domain: 'h.test', path: '/x' }])
 })
