@@ -23,9 +23,11 @@ export function quotePlus(text: string): string {
 export function pairsOf(json: Json, field: string): readonly (readonly [string, Json])[] {
   if (isObject(json)) return [...json]
   if (!isArray(json)) throw new CaseFault(`请求参数${field}应为字符串、对象或键值对列表`)
-  return json.map((pair) => {
-    if (!isArray(pair) || pair.length !== 2) throw new CaseFault(`请求参数${field}的列表中每一项应为[名称, 值]`)
-    return [str(pair[0] ?? null), pair[1] ?? null] as const
+  return json.map((item) => {
+    // Whatever Python can take apart into two: of an object its two names, of a text its two characters.
+    const parts = typeof item === 'string' ? [...item] : (items(item) ?? [])
+    if (parts.length !== 2) throw new CaseFault(`请求参数${field}的列表中每一项应为[名称, 值]`)
+    return [str(parts[0] ?? null), parts[1] ?? null] as const
   })
 }
 
