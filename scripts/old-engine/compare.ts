@@ -25,11 +25,14 @@ export async function main(args: readonly string[]): Promise<void> {
         cases += ours.cases.length
         for (const [part, theirs, mine] of sideBySide(old, ours)) {
           const meant = meantFor(scene, part).flatMap((difference) => difference.in)
-          for (const field of differingFields(theirs, mine)) {
+          const fields = differingFields(theirs, mine)
+          for (const field of fields) {
+            // What follows from another verdict is many lines and says nothing more.
+            if (fields.includes('state') && field !== 'state' && field !== 'log') continue
             differing += meant.includes(field) ? 0 : 1
             console.log(`${scene.name} [${part}] ${field}${meant.includes(field) ? ' (meant)' : ''}`)
-            console.log(indented('-', theirs[field]))
-            console.log(indented('+', mine[field]))
+            console.log(onlyIn('-', theirs[field], mine[field]))
+            console.log(onlyIn('+', mine[field], theirs[field]))
           }
         }
       }
@@ -41,7 +44,14 @@ export async function main(args: readonly string[]): Promise<void> {
   console.log(`${cases} cases, ${differing} fields differ`)
 }
 
-function indented(mark: string, value: unknown): string {
-  const shown = inspect(value, { depth: null, breakLength: 160, maxStringLength: 2000 })
-  return shown.replace(/^/gm, `  ${mark} `)
+/** The lines of a value, laid out, that the other does not have. */
+function onlyIn(mark: string, value: unknown, other: unknown): string {
+  const [lines, others] = [value, other].map((one) => {
+    const shown = typeof one === 'string' ? one : inspect(one, { depth: null, breakLength: 160, maxStringLength: 2000 })
+    return shown.split('\n').map((line) => line.replace(/,$/, ''))
+  })
+  return (lines ?? [])
+    .filter((line) => !others?.includes(line))
+    .map((line) => `  ${mark} ${line}`)
+    .join('\n')
 }
