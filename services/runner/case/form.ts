@@ -1,5 +1,6 @@
 import { JsonNumber, isArray, isObject, type Json } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
+import { bytesOf, pythonValue } from './python-value.ts'
 import { str, truthy } from './python.ts'
 
 /** Query strings and form bodies as requests and `urllib.parse.urlencode(…, doseq=True)` write them. */
@@ -11,7 +12,7 @@ const PLAIN = /[A-Za-z0-9_.~-]/
 export function quotePlus(text: string): string {
   if (!text.isWellFormed()) throw new CaseFault('请求参数中含有无法用UTF-8编码的字符')
   let quoted = ''
-  for (const byte of encoder.encode(text)) {
+  for (const byte of bytesOf(text) ?? encoder.encode(pythonValue(text)?.repr ?? text)) {
     const character = String.fromCharCode(byte)
     if (PLAIN.test(character)) quoted += character
     else quoted += character === ' ' ? '+' : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
@@ -25,7 +26,7 @@ export function pairsOf(json: Json, field: string): readonly (readonly [string, 
   if (!isArray(json)) throw new CaseFault(`请求参数${field}应为字符串、对象或键值对列表`)
   return json.map((item) => {
     // Whatever Python can take apart into two: of an object its two names, of a text its two characters.
-    const parts = typeof item === 'string' ? [...item] : (items(item) ?? [])
+    const parts = typeof item === 'string' ? Array.from(item) : (items(item) ?? [])
     if (parts.length !== 2) throw new CaseFault(`请求参数${field}的列表中每一项应为[名称, 值]`)
     return [str(parts[0] ?? null), parts[1] ?? null] as const
   })

@@ -2,9 +2,10 @@ import { NO_BODY } from './body.ts'
 import type { RunCookies, SeenCookie } from './cookies.ts'
 import { CaseFault } from './fault.ts'
 import { HeaderMap } from './headers.ts'
-import { setContentLength, type BuiltRequest, type WireRequest } from './request.ts'
+import type { BuiltRequest, WireRequest } from './request.ts'
+import { headerOf } from './response.ts'
 import type { Connections, RawResponse } from './send.ts'
-import { effectivePort, prepareUrl, type TargetUrl } from './url.ts'
+import { effectivePort, prepareUrl, requote, type TargetUrl } from './url.ts'
 
 /** One request, its answer, and the cookies that the answer set. */
 export type Hop = Readonly<{ request: WireRequest; response: RawResponse; cookies: readonly SeenCookie[] }>
@@ -42,7 +43,7 @@ export async function exchange(
 
 function locationOf({ status, headers }: RawResponse): string | undefined {
   if (!REDIRECTS.includes(status)) return undefined
-  const location = headers.find(([name]) => name.toLowerCase() === 'location')?.[1]
+  const location = headerOf(headers, 'location')
   // Headers were read as latin-1, addresses are written in UTF-8.
   return location === undefined || location === '' ? undefined : Buffer.from(location, 'latin1').toString('utf8')
 }
@@ -56,7 +57,8 @@ function follow(request: WireRequest, status: number, location: string): WireReq
   if (status === 307 || status === 308) return { ...request, url, headers }
   for (const name of ['Content-Length', 'Content-Type', 'Transfer-Encoding']) headers.delete(name)
   const method = methodAfter(request.method, status)
-  setContentLength(headers, method, NO_BODY)
+  // What http.client adds by itself, and requests no longer does.
+  if (['PUT', 'POST', 'PATCH'].includes(method)) headers.set('Content-Length', '0')
   return { method, url, headers, body: NO_BODY }
 }
 
@@ -67,15 +69,24 @@ function methodAfter(method: string, status: number): string {
 }
 
 function resolve(from: TargetUrl, location: string): TargetUrl {
-  const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:/.test(location) ? location : join(from, location)
+  const absolute = absoluteOf(from, requote(location))
   const hash = absolute.includes('#') || from.fragment === '' ? '' : `#${from.fragment}`
   return prepareUrl(absolute + hash)
 }
 
-/** RFC 3986 §5.2 for references without a scheme; dots are resolved by `prepareUrl`. */
+/** An address of the same scheme without a host is a path from the root: `http:path`, `///path`. */
+function absoluteOf(from: TargetUrl, location: string): string {
+  const [, scheme, rest = ''] = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(.*)$/s.exec(location) ?? []
+  if (/^\/\/[^/?#]/.test(rest)) return `${scheme ?? from.scheme}:${rest}`
+  if (scheme === undefined) return join(from, rest.replace(/^\/\//, ''))
+  return scheme.toLowerCase() === from.scheme
+    ? join(from, rest.replace(/^\/*(?=[^/])/, '/').replace(/^\/\/$/, ''))
+    : location
+}
+
+/** RFC 3986 §5.2 for references without a scheme and a host; dots are resolved by `prepareUrl`. */
 function join(from: TargetUrl, reference: string): string {
   const [path = ''] = from.path.split('?')
-  if (reference.startsWith('//')) return `${from.scheme}:${reference}`
   if (reference.startsWith('/')) return from.origin + reference
   if (reference === '' || reference.startsWith('#')) return from.origin + from.path + reference
   if (reference.startsWith('?')) return from.origin + path + reference

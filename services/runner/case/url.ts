@@ -56,7 +56,7 @@ function encode(text: string, allowed: RegExp): string {
  * The last step, over the whole URL (`requote_uri`): escapes of characters that need none are undone, and what the query of
  * `params` brought is encoded. One malformed escape makes every `%` a percent sign.
  */
-function requote(uri: string): string {
+export function requote(uri: string): string {
   if (/%(?![0-9a-fA-F]{2})[0-9A-Za-z]{2}/.test(uri)) return quote(uri, URI)
   const plain = uri.replace(ESCAPE, (escape) => {
     const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
