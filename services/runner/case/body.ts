@@ -1,11 +1,12 @@
-import { isArray, isObject, type Json, type JsonObject } from '../../../contracts/json.ts'
+import { isArray, isObject, parseJson, type Json, type JsonObject } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
 import { formEncode, pairsOf } from './form.ts'
 import { dumps, dumpsIndented, isFiniteJson, str, truthy } from './python.ts'
+import { bytesOf, pythonValue } from './python-value.ts'
 
 /** What a request carries. `shown` is how results show it; `type` is the Content-Type that goes with it by itself. */
 export type RequestBody = Readonly<{
-  kind: 'none' | 'text' | 'json' | 'form' | 'multipart'
+  kind: 'none' | 'text' | 'bytes' | 'json' | 'form' | 'multipart'
   bytes: Uint8Array | null
   shown: string
   type: string | undefined
@@ -16,6 +17,7 @@ export const NO_BODY: RequestBody = { kind: 'none', bytes: null, shown: 'None', 
 const encoder = new TextEncoder()
 
 function utf8(text: string): Uint8Array {
+  if (text.includes('\0python:')) throw new CaseFault('请求体中含有无法发送的Python值')
   if (!text.isWellFormed()) throw new CaseFault('请求体中含有无法用UTF-8编码的字符')
   return encoder.encode(text)
 }
@@ -34,15 +36,38 @@ export function bodyOf(request: JsonObject, boundary: () => string): RequestBody
 }
 
 function dataBody(data: Json): RequestBody {
+  const bytes = bytesOf(data)
+  if (bytes !== undefined) return { kind: 'bytes', bytes, shown: shownBytes(bytes, data), type: undefined }
   if (typeof data === 'string') return { kind: 'text', bytes: utf8(data), shown: data, type: undefined }
   if (!isObject(data) && !isArray(data)) throw new CaseFault('请求参数data应为字符串、对象或键值对列表')
   const text = formEncode(data, 'data')
   return { kind: 'form', bytes: utf8(text), shown: text, type: 'application/x-www-form-urlencoded' }
 }
 
+/** As results show bytes: JSON laid out, anything else as Python writes it. */
+function shownBytes(bytes: Buffer, data: Json): string {
+  try {
+    return dumpsIndented(parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes), { nonFinite: true }))
+  } catch {
+    return pythonValue(data)?.repr ?? ''
+  }
+}
+
 function jsonBody(json: Json): RequestBody {
+  const refused = pythonValueIn(json)
+  if (refused !== undefined) throw new CaseFault(`Object of type ${refused} is not JSON serializable`)
   if (!isFiniteJson(json)) throw new CaseFault('请求参数json中含有JSON不能表示的数值(NaN或Infinity)')
   return { kind: 'json', bytes: utf8(dumps(json)), shown: dumpsIndented(json), type: 'application/json' }
+}
+
+/** The type of the first value that JSON has no word for. */
+function pythonValueIn(json: Json): string | undefined {
+  if (!isObject(json) && !isArray(json)) return pythonValue(json)?.type
+  for (const member of json.values()) {
+    const type = pythonValueIn(member)
+    if (type !== undefined) return type
+  }
+  return undefined
 }
 
 type Part = Readonly<{ name: string; fileName?: string; type?: string; content: string }>

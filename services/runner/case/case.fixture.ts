@@ -16,10 +16,16 @@ export type FakeScripts = ScriptSession & {
   calls: string[]
   setupCall?: ScriptCall
   teardownCall?: ScriptCall & { response: ScriptResponse }
+  cleanupCall?: ScriptCall
 }
 
 /** A session whose scripts do what the test says, and that remembers what it was asked. */
-export function scriptsThat(setup: ScriptAnswer = {}, teardown: ScriptAnswer = {}, fault?: ScriptFault): FakeScripts {
+export function scriptsThat(
+  setup: ScriptAnswer = {},
+  teardown: ScriptAnswer = {},
+  fault?: ScriptFault,
+  cleanup: ScriptAnswer = {},
+): FakeScripts {
   const ended = ({ data, env, ENV }: ScriptCall, answer: ScriptAnswer): ScriptOutcome => {
     const untouched = {
       data,
@@ -28,6 +34,8 @@ export function scriptsThat(setup: ScriptAnswer = {}, teardown: ScriptAnswer = {
       log: [],
       assertions: [],
       secrets: [],
+      faults: {},
+      pending: false,
       changes: { env: NO_CHANGES, ENV: NO_CHANGES },
     }
     return { end: { kind: 'done' }, ...untouched, ...answer }
@@ -47,6 +55,11 @@ export function scriptsThat(setup: ScriptAnswer = {}, teardown: ScriptAnswer = {
       scripts.calls.push('teardown')
       scripts.teardownCall = call
       return Promise.resolve(ended(call, teardown))
+    },
+    cleanup: (call) => {
+      scripts.calls.push('cleanup')
+      scripts.cleanupCall = call
+      return Promise.resolve(ended(call, cleanup))
     },
   }
   return scripts

@@ -90,5 +90,5 @@ export async function closeFlow(flow: Flow): Promise<void> {
 
 /** Whether a Python source does anything: blank lines and comments do not. */
 export function hasCode(source: string): boolean {
-  return source.split(/\r\n|\r|\n/).some((line) => !/^\s*(#|$)/.test(line))
+  return source.split(/\r\n|\r|\n/).some((line) => !/^[ \t\f]*(#|$)/.test(line))
 }

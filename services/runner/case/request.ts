@@ -108,7 +108,7 @@ function takeContentType(headers: HeaderMap, body: RequestBody): string | undefi
   if (headers.spelling('Content-Type') !== 'Content-Type') return headers.has('Content-Type') ? undefined : body.type
   const given = headers.get('Content-Type') ?? ''
   headers.delete('Content-Type')
-  const fits = body.kind === 'text' || (body.kind === 'json' && /[/+]json\s*(;|$)/i.test(given))
+  const fits = body.kind === 'text' || body.kind === 'bytes' || (body.kind === 'json' && /[/+]json\s*(;|$)/i.test(given))
   return fits ? given : body.type
 }
 

@@ -95,6 +95,9 @@ class CaseRun {
   sent: ShownExchange | undefined
   sentHeaders: readonly string[] = []
   changes = { env: NO_CHANGES, ENV: NO_CHANGES }
+  /** What the setup script put into the case and cannot be sent, by field. */
+  faults: ScriptOutcome['faults'] = {}
+  pending = false
 
   constructor(flow: Flow, testCase: CaseToRun, signal: AbortSignal | undefined) {
     this.flow = flow
@@ -109,16 +112,28 @@ class CaseRun {
     this.log.add('INFO', `开始执行用例：【${this.title}】\n`)
     this.log.debugBody('临时变量', () => repr(this.flow.env))
     this.log.debugBody('全局变量', () => repr(this.flow.ENV))
+    return this.cleanedUp(await this.judged())
+  }
+
+  async judged(): Promise<CaseState> {
     try {
-      const state = (await this.begin()) ?? (await this.setup()) ?? (await this.teardown(await this.request()))
-      this.concluded(state)
-      return state
+      return (await this.begin()) ?? (await this.setup()) ?? (await this.teardown(await this.request()))
     } catch (error) {
       if (this.signal?.aborted === true) throw this.signal.reason
       this.log.add('EXCEPT', `${reasonOf(error)}\n`)
-      this.concluded('错误')
       return '错误'
     }
+  }
+
+  /** As unittest does it: what went wrong is told before the cleanups run, a success when they have. */
+  async cleanedUp(state: CaseState): Promise<CaseState> {
+    const sound = state === '成功'
+    if (!sound) this.concluded(state)
+    const worse = this.pending
+      ? this.taken('清理', await this.flow.scripts.cleanup({ script: '', ...this.scriptScopes() }))
+      : undefined
+    if (sound || worse !== undefined) this.concluded(worse ?? state)
+    return worse ?? state
   }
 
   finished(state: CaseState) {
@@ -174,9 +189,15 @@ class CaseRun {
     this.addSubstitutedSecrets()
     for (const name of SUBSTITUTED) {
       const value = data.get(name)
+      this.refuseFaulty(name)
       if (value !== undefined) data.set(name, substitute(value, flow))
     }
     return substituted
+  }
+
+  refuseFaulty(field: string): void {
+    const [, type, message] = /^(\w+): (.*)$/s.exec(this.faults[field] ?? '') ?? []
+    if (type !== undefined && message !== undefined) throw new CaseFault(message, { type })
   }
 
   /** A secret may refer to other variables: what it comes to is one too. */
@@ -254,11 +275,13 @@ class CaseRun {
   }
 
   /** Takes over what a script did, however it ended; answers the verdict when the case ends here. */
-  taken(phase: '前置' | '后置', outcome: ScriptOutcome): CaseState | undefined {
+  taken(phase: '前置' | '后置' | '清理', outcome: ScriptOutcome): CaseState | undefined {
     this.signal?.throwIfAborted()
     this.log.append(outcome.log)
     this.assertions.push(...outcome.assertions)
     this.data = objectOf(outcome.data)
+    this.faults = outcome.faults
+    this.pending = outcome.pending
     this.flow.env = objectOf(outcome.env)
     this.flow.ENV = objectOf(outcome.ENV)
     this.flow.secrets.add(outcome.secrets)
@@ -320,7 +343,7 @@ function reprHeaders(headers: Readonly<Record<string, string>>): string {
 
 /** The sentence that ends an EXCEPT line. An error that is not the case's own is told too: the run goes on without it. */
 function reasonOf(error: unknown): string {
-  if (error instanceof CaseFault) return `ValueError: ${error.message}`
+  if (error instanceof CaseFault) return `${error.type}: ${error.message}`
   return Error.isError(error) ? `${error.name}: ${error.message}` : String(error)
 }
 

@@ -430,3 +430,59 @@ test('cookies go from case to case of a run', async () => {
   await run(flow)
   expect(target.requests[1]?.headers.get('Cookie')).toBe('sid=7')
 })
+
+describe('what scripts leave for the end of a case', () => {
+  const left: ScriptAnswer = { pending: true }
+  const cleaned: LogLine = ['DEBUG', 'cleaned']
+
+  test('runs before a success is told', async () => {
+    const scripts = scriptsThat({}, left, undefined, { log: [cleaned] })
+    const { result } = await run(flowWith(scripts, targetThat()), { teardownScript: 'x' })
+    expect(scripts.calls).toEqual(['begin', 'teardown', 'cleanup'])
+    expect(result.state).toBe('成功')
+    expect(result.log_data.slice(-2)).toEqual([cleaned, PASSED])
+  })
+
+  test('runs after a failure is told, which it cannot mend', async () => {
+    const scripts = scriptsThat({ ...left, end: { kind: 'failed' } }, {}, undefined, { log: [cleaned] })
+    const { result } = await run(flowWith(scripts, targetThat()), { setupScript: 'x' })
+    expect(result.state).toBe('失败')
+    expect(result.log_data.slice(-2)).toEqual([FAILED, cleaned])
+  })
+
+  test('runs when the request fails, and its own error is the last word', async () => {
+    const error: ScriptAnswer = { end: { kind: 'error', message: 'm', traceback: 'trace\n' } }
+    const scripts = scriptsThat(left, {}, undefined, error)
+    const { result } = await run(flowWith(scripts, targetThat(new CaseFault('no'))), { setupScript: 'x' })
+    expect(result.state).toBe('错误')
+    expect(result.log_data.slice(-3)).toEqual([ERROR, ['EXCEPT', 'trace\n'], ERROR])
+  })
+
+  test('makes a case that passed a failure', async () => {
+    const { result } = await run(
+      flowWith(scriptsThat(left, {}, undefined, { end: { kind: 'failed' } }), targetThat()),
+      { setupScript: 'x' },
+    )
+    expect(result.state).toBe('失败')
+    expect(result.log_data.at(-1)).toEqual(FAILED)
+  })
+
+  test('is gone with a script that met a limit', async () => {
+    const scripts = scriptsThat(left, { end: { kind: 'limit', message: 'm' } })
+    await run(flowWith(scripts, targetThat()), { setupScript: 'x', teardownScript: 'x' })
+    expect(scripts.calls).toEqual(['begin', 'setup', 'teardown'])
+  })
+})
+
+test('what a setup script put into a field and cannot be read again is told in the place of that field', async () => {
+  const target = targetThat()
+  const faults = { request: "NameError: name 'nan' is not defined" }
+  const unread = await run(flowWith(scriptsThat({ faults }), target), { setupScript: 'x' })
+  expect(unread.result.state).toBe('错误')
+  expect(unread.result.log_data.slice(-2)).toEqual([['EXCEPT', "NameError: name 'nan' is not defined\n"], ERROR])
+  const earlier = await run(flowWith(scriptsThat({ faults, data: json('{"headers":{"a":"${{none}}"}}') }), target), {
+    setupScript: 'x',
+  })
+  expect(earlier.result.log_data.at(-2)?.[1]).toContain('变量引用错误')
+  expect(target.requests).toEqual([])
+})

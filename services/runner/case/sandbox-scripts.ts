@@ -29,7 +29,11 @@ export function sandboxScripts(
     return { sandbox, fault: faultOf(await sandbox.begin({ globalFunc, debug, secretPaths })) }
   }
 
-  async function run(phase: 'setup' | 'teardown', call: ScriptCall, response?: ScriptResponse): Promise<ScriptOutcome> {
+  async function run(
+    phase: 'setup' | 'teardown' | 'cleanup',
+    call: ScriptCall,
+    response?: ScriptResponse,
+  ): Promise<ScriptOutcome> {
     const { sandbox } = await (opening ??= open())
     return outcomeOf(await sandbox.runScript({ phase, ...call, ...(response === undefined ? {} : { response }) }))
   }
@@ -47,6 +51,7 @@ export function sandboxScripts(
     },
     setup: (call) => run('setup', call),
     teardown: ({ response, ...call }) => run('teardown', call, response),
+    cleanup: (call) => run('cleanup', call),
     close() {
       closed = true
       opening?.then(
@@ -65,7 +70,7 @@ function faultOf(end: SandboxEnd | null): ScriptFault | undefined {
 }
 
 /** The texts are JSON by the sandbox's own schema. */
-function outcomeOf({ end, log, data, env, ENV, changes, assertions, secrets }: SandboxOutcome): ScriptOutcome {
+function outcomeOf({ end, log, data, env, ENV, changes, assertions, ...rest }: SandboxOutcome): ScriptOutcome {
   return {
     end: endOf(end),
     log: log.map(({ level, text }) => [level, text]),
@@ -78,7 +83,7 @@ function outcomeOf({ end, log, data, env, ENV, changes, assertions, secrets }: S
     env: env as JsonText,
     ENV: ENV as JsonText,
     changes: { env: changesOf(changes.env), ENV: changesOf(changes.ENV) },
-    secrets,
+    ...rest,
   }
 }
 

@@ -15,6 +15,8 @@ export interface ScriptSession {
   setup(call: ScriptCall): Promise<ScriptOutcome>
   /** Runs the teardown script: `call.data` (variables substituted by then) first replaces what is in the same dict. */
   teardown(call: ScriptCall & Readonly<{ response: ScriptResponse }>): Promise<ScriptOutcome>
+  /** Runs what the scripts left for the end of the case (`addCleanup`), when an outcome was `pending`. Its script is empty. */
+  cleanup(call: ScriptCall): Promise<ScriptOutcome>
 }
 
 export type ScriptCall = Readonly<{
@@ -60,6 +62,10 @@ export type ScriptOutcome = Readonly<{
   changes: Readonly<{ env: ScopeChanges; ENV: ScopeChanges }>
   /** What the script saved under the names of secrets, what it overwrote or deleted again included. */
   secrets: readonly string[]
+  /** By field of the case: why what the script put there cannot be sent, `NameError: …`. */
+  faults: Readonly<Record<string, string>>
+  /** The case has cleanups, or parts that failed without ending the script. */
+  pending: boolean
 }>
 
 /** An answer as a teardown script sees it. */

@@ -36,7 +36,7 @@ describe('over a limit the script ends with the reason, and the run goes on with
       /输出/,
     ],
     ['log lines without end', `while True: test.info_log('x' * 1000)`, 'output', /输出/],
-    ['data that is too long', `data['x'] = 'x' * 20_000_000`, 'output', /输出/],
+    ['data that is too long', `data['request'] = ['x' * 20_000_000]`, 'output', /输出/],
     ['an end of the process', 'import os\nos._exit(0)', 'crash', /异常结束/],
     ['an abort', 'import os\nos.abort()', 'crash', /异常结束/],
   ])(

@@ -47,6 +47,8 @@ const finished = z.object({
   changes: z.object({ env: changes, ENV: changes }),
   secrets,
   assertions: z.array(assertion),
+  faults: z.record(z.string(), z.string()),
+  pending: z.boolean(),
 })
 /** A script that was stopped inside the interpreter: there is nothing but the limit to tell. */
 const stopped = z.object({ seq: z.number(), end: limit, log, secrets, data: z.undefined().optional() })
@@ -76,6 +78,10 @@ export interface ScriptOutcome {
   changes: { env: ScopeChanges; ENV: ScopeChanges }
   assertions: Assertion[]
   secrets: string[]
+  /** By field of `data`: why it cannot be read again, `NameError: …`. */
+  faults: Record<string, string>
+  /** There are cleanups to run, or parts that failed: the case needs the phase `cleanup`. */
+  pending: boolean
 }
 
 function isJson(text: string): boolean {

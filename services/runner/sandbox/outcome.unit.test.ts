@@ -9,6 +9,8 @@ const whole = {
   env: '{}',
   ENV: '{}',
   changes: { env: { set: { a: '1.0' }, deleted: [] }, ENV: { set: {}, deleted: ['b'] } },
+  faults: {},
+  pending: false,
   assertions: [{ method: '相等', expected: '1', actual: '"x"', passed: false }],
   secrets: ['token'],
 }

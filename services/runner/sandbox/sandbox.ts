@@ -37,7 +37,8 @@ export interface ResponseData {
 
 /** `data`, `env` and `ENV` are JSON texts of objects. `response` is for teardown. */
 export interface ScriptInput {
-  phase: 'setup' | 'teardown'
+  /** `cleanup` runs what scripts registered with `addCleanup`; its script is empty. */
+  phase: 'setup' | 'teardown' | 'cleanup'
   script: string
   data: string
   env: string
@@ -142,10 +143,10 @@ export class RunSandbox implements Sandbox {
         this.#discard()
         return this.#stopped(input, reply.end.limit, LIMITS[reply.end.limit], reply)
       }
-      const { data, env, ENV, changes, assertions, secrets, log } = reply
+      const { data, env, ENV, changes, assertions, secrets, log, faults, pending } = reply
       const end = reply.end.kind === 'limit' ? { ...reply.end, message: LIMITS[reply.end.limit] } : reply.end
       if (end.kind === 'limit') this.#discard()
-      return { end, data, env, ENV, changes, assertions, secrets, log: this.#withLog(log) }
+      return { end, data, env, ENV, changes, assertions, secrets, log: this.#withLog(log), faults, pending }
     } catch (problem) {
       return this.#stopped(input, ...this.#endedBy(problem))
     }
@@ -219,7 +220,8 @@ export class RunSandbox implements Sandbox {
     const changes = { env: UNCHANGED, ENV: UNCHANGED }
     const { secrets, log } = left
     const end = { kind: 'limit' as const, limit, message }
-    return { end, data, env, ENV, changes, assertions: [], secrets, log: this.#withLog(log) }
+    const nothing = { assertions: [], faults: {}, pending: false }
+    return { end, data, env, ENV, changes, ...nothing, secrets, log: this.#withLog(log) }
   }
 
   #withLog(log: LogEntry[]): LogEntry[] {

@@ -1,10 +1,12 @@
 """`test`: what scripts log, save, extract and assert with. A unittest.TestCase with the methods of the case engine."""
 import re
 import unittest
+from contextlib import contextmanager
 
 import exchange
 from jsonpath import jsonpath
 from scope import text_of
+from tracebacks import message_of
 
 # Each: how expected and actual are compared. 大于 and its kin ask of the actual value.
 _COMPARISONS = {
@@ -44,6 +46,7 @@ class CaseTest(unittest.TestCase):
         self.name = self._testMethodDoc = name
         self._assertions = []
         self._response = None
+        self._failed_parts = []
 
     def runTest(self):
         """A TestCase needs one; the scripts are the test."""
@@ -66,6 +69,18 @@ class CaseTest(unittest.TestCase):
         told = [f'{title}: {",".join(names)}' for title, names in (('Missing', missing), ('Mismatched values', other)) if names]
         if told:
             self.fail(self._formatMessage(msg, '; '.join(told)))
+
+    @contextmanager
+    def subTest(self, msg=None, **_):
+        """A part whose failure does not end the script: it is told here, and is the verdict when the case is over."""
+        try:
+            yield
+        except (MemoryError, unittest.SkipTest):
+            raise
+        except Exception as problem:
+            failed = isinstance(problem, AssertionError)
+            self._note('WARNING' if failed else 'ERROR', f'{"断言失败" if failed else "子测试执行错误"}:\n{message_of(problem)}')
+            self._failed_parts.append(problem)
 
     # Log
 
@@ -188,8 +203,7 @@ class CaseTest(unittest.TestCase):
 
 def _shown(value):
     """A JSON text of what was compared: the value, or its text where JSON cannot hold it or it is long."""
-    refused = []
-    text = text_of(value, '', refused.append)
-    if text is None or refused:
-        text = text_of(str(value)[:_ASSERTED_CHARS], '', refused.append)
-    return text if len(text) <= _ASSERTED_CHARS else text_of(str(value)[: _ASSERTED_CHARS // 8], '', refused.append)
+    text, exact = text_of(value)
+    if not exact:
+        text, _ = text_of(str(value)[:_ASSERTED_CHARS])
+    return text if len(text) <= _ASSERTED_CHARS else text_of(str(value)[: _ASSERTED_CHARS // 8])[0]

@@ -1,37 +1,41 @@
 """Variables that scripts see: dicts with attribute access, what a script changed in them, and their way to JSON."""
 import json
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from fractions import Fraction
-from uuid import UUID
+from numbers import Number
 
 _plain = json.JSONEncoder(allow_nan=False).encode
-# JSON cannot hold these, but a reference in a case shows their text, so that the text is what is kept.
-_KEPT_AS_TEXT = (datetime, date, time, timedelta, Decimal, Fraction, UUID, complex)
 _LEAVES = (str, int, float, bool, type(None))
 _DEPTH = 200
+_TEXT_CHARS = 1024 * 1024
+
+
+class Missing(KeyError, AttributeError):
+    """A variable that is not there: existing scripts catch a KeyError, and `getattr` with a default needs an AttributeError."""
+
+
+Missing.__name__ = Missing.__qualname__ = 'KeyError'
+Missing.__module__ = 'builtins'
 
 
 class Scope(dict):
     """A dict whose keys are attributes too. It notes what scripts write."""
 
-    __slots__ = ('_written', '_loaded', '_local', '_secrets')
+    __slots__ = ('_written', '_known', '_secrets')
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self._forget()
-        object.__setattr__(self, '_local', {})
+        self._remember({})
         object.__setattr__(self, '_secrets', None)
 
-    def _forget(self):
+    def _remember(self, known):
+        """`known`: by their names in JSON the names here, and the JSON texts that the host has."""
         object.__setattr__(self, '_written', set())
-        object.__setattr__(self, '_loaded', {})
+        object.__setattr__(self, '_known', known)
 
     def __getattr__(self, name):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(name) from None
+            raise Missing(name) from None
 
     def __setattr__(self, name, value):
         self[name] = value
@@ -40,7 +44,7 @@ class Scope(dict):
         try:
             del self[name]
         except KeyError:
-            raise AttributeError(name) from None
+            raise Missing(name) from None
 
     def __setitem__(self, name, value):
         self._written.add(name)
@@ -127,85 +131,92 @@ class Secrets:
 
 
 def load(scope, values):
-    """Makes `scope` hold `values` before a script. What JSON could not hold stays, for it never left this process."""
-    local = {name: value for name, value in scope._local.items() if name not in values}
+    """Makes `scope` hold `values` before a script. What the host did not change stays the very object that a script put there."""
+    known, members = {}, {}
+    for key, value in values.items():
+        text = _plain(value)
+        name, sent = scope._known.get(key, (key, None))
+        if sent == text and name in scope:
+            members[name] = dict.__getitem__(scope, name)
+        else:
+            name = key
+            members[name] = value
+        known[key] = (name, text)
     dict.clear(scope)
-    dict.update(scope, values)
-    dict.update(scope, local)
-    scope._forget()
-    for name, value in values.items():
-        # Of a list or an object the text tells afterwards whether a script changed something inside.
-        scope._loaded[name] = _plain(value) if isinstance(value, (dict, list)) else None
+    dict.update(scope, members)
+    scope._remember(known)
 
 
-def collect(scope, label, warn):
+def collect(scope, warn):
     """(JSON text of the scope, {'set': {name: JSON text}, 'deleted': [names]}) after a script.
 
-    `warn(text)` is called for each value that JSON cannot hold: it is left out, or kept as its text.
+    `warn(name)` is called for each new value that JSON cannot hold: it stands as its text, and stays what it is for scripts of the run.
     """
-    texts, changed, local = {}, {}, {}
+    known, changed = {}, {}
     for name, value in dict.items(scope):
-        known = name in scope._local and scope._local[name] is value
-        text = text_of(value, f'{label}[{name!r}]', _silent if known else warn)
-        if text is None:
-            local[name] = value
-            continue
-        key = _key(name)
-        texts[key] = text
-        if name in scope._written or scope._loaded.get(name) not in (None, text):
+        key, (text, exact) = _key(name), text_of(value)
+        if name in scope._written or scope._known.get(key, (name, None))[1] != text:
             changed[key] = text
-    object.__setattr__(scope, '_local', local)
-    whole = '{' + ', '.join([f'{_plain(name)}: {text}' for name, text in texts.items()]) + '}'
-    return whole, {'set': changed, 'deleted': [name for name in scope._loaded if name not in texts]}
+            if not exact:
+                warn(name)
+        known[key] = (name, text)
+    deleted = [key for key in scope._known if key not in known]
+    scope._remember(known)
+    whole = '{' + ', '.join([f'{_plain(key)}: {text}' for key, (_, text) in known.items()]) + '}'
+    return whole, {'set': changed, 'deleted': deleted}
 
 
-def _silent(_):
-    """A value that was warned about once is not warned about again."""
-
-
-def text_of(value, label, warn):
-    """The value as a JSON text, None when there is none. Numbers are written as Python prints them."""
+def text_of(value):
+    """(the value as a JSON text, whether it is all of it). Numbers are written as Python prints them."""
     try:
-        return _plain(value)
+        return _plain(value), True
     except (TypeError, ValueError, RecursionError):
-        kept = _storable(value, label, warn, ())
-        return None if kept is _DROPPED else _plain(kept)
+        return _plain(_storable(value, ())), False
 
 
-_DROPPED = object()
-
-
-def _storable(value, label, warn, above):
-    """The value with all that JSON cannot hold left out."""
-    if isinstance(value, float) and value * 0 != 0 or isinstance(value, int) and abs(value) >= 10**4000:
-        warn(f'{label} 的值不能保存为JSON，已忽略：{type(value).__name__}')
-        return _DROPPED
+def _storable(value, above):
+    """The value with the text of whatever JSON cannot hold."""
     if isinstance(value, _LEAVES):
-        return value
-    if isinstance(value, _KEPT_AS_TEXT):
-        warn(f'{label} 的值不能保存为JSON，已按文本保存：{value}')
-        return str(value)
+        finite = isinstance(value, str) or value is None or value * 0 == 0 and abs(value) < 10**4000
+        return value if finite else _text(value)
+    if isinstance(value, Number) and not isinstance(value, complex):
+        return _number(value)
     if id(value) in above or len(above) >= _DEPTH or not isinstance(value, (dict, list, tuple)):
-        warn(f'{label} 的值不能保存为JSON，已忽略：{type(value).__name__}')
-        return _DROPPED
+        return _text(value)
     above = (*above, id(value))
     if not isinstance(value, dict):
-        kept = (_storable(item, f'{label}[{index}]', warn, above) for index, item in enumerate(value))
-        return [item for item in kept if item is not _DROPPED]
-    whole = {}
-    for name, item in dict.items(value):
-        if not isinstance(name, _LEAVES):
-            warn(f'{label} 的键不能保存为JSON，已忽略：{type(name).__name__}')
-            continue
-        kept = _storable(item, f'{label}[{name!r}]', warn, above)
-        if kept is not _DROPPED:
-            whole[name] = kept
-    return whole
+        return [_storable(item, above) for item in value]
+    return {
+        name if isinstance(name, _LEAVES) else _text(name): _storable(item, above)
+        for name, item in dict.items(value)
+    }
+
+
+def _number(value):
+    """A Decimal or a Fraction: a whole number, or the nearest float."""
+    try:
+        whole = int(value)
+        nearest = whole if whole == value and '.' not in str(value) else float(value)
+        return nearest if nearest * 0 == 0 else _text(value)
+    except (ArithmeticError, TypeError, ValueError):
+        return _text(value)
+
+
+def _text(value):
+    try:
+        return str(value)[:_TEXT_CHARS]
+    except Exception:
+        return type(value).__name__
 
 
 def _key(name):
     """The name as JSON writes it: `True` is `true`, numbers are their text."""
-    return name if isinstance(name, str) else next(iter(json.loads(_plain({name: 0}))))
+    if isinstance(name, str):
+        return name
+    try:
+        return next(iter(json.loads(_plain({name: 0}))))
+    except (TypeError, ValueError):
+        return _text(name)
 
 
 def replace(old, new):

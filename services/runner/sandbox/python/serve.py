@@ -26,9 +26,10 @@ import requests_names
 import tools
 import waiting
 import walls
+from case_data import CaseData
 from case_test import CaseTest
 from http_response import Response
-from scope import Scope, Secrets, collect, load, replace, text_of
+from scope import Scope, Secrets, collect, load
 from tracebacks import message_of, remember_source, traceback_of
 
 REPLY_BYTES = 8 * 1024 * 1024
@@ -106,24 +107,30 @@ class Run:
     def run(self, job, content):
         """Runs one script and tells how it ended and what it changed."""
         self._enter(job, content)
-        end = self._executed(job['phase'], job['script'])
+        end = self._cleaned_up() if job['phase'] == 'cleanup' else self._executed(job['phase'], job['script'])
         if self.secrets.over:
             return {'end': _limit('output'), **self.left()}
-        warned = lambda text: self.log.line('WARNING', text, 'engine')  # noqa: E731
-        env, env_changes = collect(self.env, 'env', warned)
-        ENV, ENV_changes = collect(self.ENV, 'ENV', warned)
-        data = text_of(self.data, 'data', warned)
+        env, env_changes = collect(self.env, lambda _: None)
+        ENV, ENV_changes = collect(self.ENV, self._kept_as_text)
+        data, faults = self.data.out(self._prepared())
         if self.log.over_limit:
             end = _limit('output')
         return {
             'end': end,
             'assertions': self.test._taken_assertions(),
+            'pending': bool(self.test._cleanups or self.test._failed_parts),
             'data': data,
+            'faults': faults,
             'env': env,
             'ENV': ENV,
             'changes': {'env': env_changes, 'ENV': ENV_changes},
             **self.left(),
         }
+
+    def _kept_as_text(self, name):
+        """Of a debug run the global variables outlast the process."""
+        if self.log.debug:
+            self.log.line('WARNING', f'全局变量{name}的值不能保存为JSON，本次运行之后只保留其文本', 'engine')
 
     def left(self):
         """What there is to tell of a script that was stopped."""
@@ -136,24 +143,27 @@ class Run:
         if job['case'] != self.case:
             self._begin_case(job)
         else:
-            replace(self.data, job['data'])
+            self.data.take(job['data'])
         # A script may rebind these; the next one finds them as they were. Any other name stays what a script made of it.
-        self.names.update(test=self.test, data=self.data, env=self.env, print=self._print)
+        self.names.update(test=self.test, data=self.data.members, env=self.env, print=self._print)
         if job['response'] is not None:
             self.names['response'] = self.test._response = Response(job['response'], content)
 
     def _begin_case(self, job):
-        self.case, self.data = job['case'], job['data']
-        self.test = CaseTest(self.log, self.env, self.ENV, self.data.get('title'))
+        self.case, self.data = job['case'], CaseData(job['data'])
+        self.test = CaseTest(self.log, self.env, self.ENV, job['data'].get('title'))
         module = sys.modules[_MODULE] = types.ModuleType(_MODULE)
         self.names = vars(module)
-        self.names.update(
+        self.names.update(self._prepared())
+
+    def _prepared(self):
+        """What each case finds without a script of its own."""
+        return dict(
             __builtins__=builtins, ENV=self.ENV, db=_databases, global_func=self.functions,
             global_tools=self.functions, json=json, re=re, os=os, jsonpath=jsonpath.jsonpath,
             unittest=unittest, OrderedDict=OrderedDict, Number=Number, importlib=importlib, wraps=wraps,
             requests=requests_names, DEBUG=self.log.debug, fk=chinese_faker.fk,
-        )  # fmt: skip
-        self.names.update(self.shared)
+        ) | self.shared  # fmt: skip
 
     def _executed(self, phase, script):
         if self.failure is not None:
@@ -176,6 +186,30 @@ class Run:
         finally:
             self._share(declared)
 
+    def _cleaned_up(self):
+        """What is left to do when a case is over: the cleanups, last one first, and the verdict of its parts."""
+        problems, self.test._failed_parts = self.test._failed_parts, []
+        while self.test._cleanups:
+            function, args, kwargs = self.test._cleanups.pop()
+            try:
+                function(*args, **kwargs)
+            except case_log.OutputLimit:
+                return _limit('output')
+            except MemoryError:
+                raise
+            except unittest.SkipTest:
+                continue
+            except BaseException as problem:
+                if isinstance(problem, AssertionError):
+                    self.log.line('WARNING', f'断言失败:\n{message_of(problem)}', 'engine')
+                problems.append(problem)
+        errors = [problem for problem in problems if not isinstance(problem, AssertionError)]
+        for problem in errors[:-1]:
+            self.log.line('EXCEPT', traceback_of(problem), 'engine')
+        if errors:
+            return _error(errors[-1])
+        return _failed(problems[-1]) if problems else {'kind': 'done'}
+
     def _share(self, declared):
         for name in declared:
             if name in self.names:
@@ -194,7 +228,7 @@ class Run:
         level, title = ('WARNING', '断言失败') if failed and phase == 'teardown' else _FAILED[phase]
         self.log.line(level, f'{title}:\n{message}', 'engine')
         if failed:
-            return {'kind': 'failed', 'message': message, 'traceback': traceback_of(problem)}
+            return _failed(problem)
         return _error(_out_of_generator(problem))
 
 
@@ -212,6 +246,10 @@ def _out_of_generator(problem):
     told = RuntimeError('generator raised StopIteration')
     told.__cause__ = problem
     return told
+
+
+def _failed(problem):
+    return {'kind': 'failed', 'message': message_of(problem), 'traceback': traceback_of(problem)}
 
 
 def _error(problem):

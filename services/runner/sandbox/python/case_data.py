@@ -1,0 +1,121 @@
+"""`data`: the case as scripts change it, its way to the request and back.
+
+The old engine wrote a case's fields as Python text, put the variables into that text and read it again. What this makes of values that
+JSON has no word for is made here: most cannot be read again, which is the case's error; bytes and a few more go to the host as their
+text behind a mark.
+"""
+import ast
+import json
+import math
+from collections import OrderedDict
+
+from scope import replace
+
+# The fields in which variables are replaced, in the order in which they are.
+_FIELDS = ('interface', 'headers', 'request', 'file')
+_SCRIPTS = ('setup_script', 'teardown_script')
+# Members of `request` that become text: what is iterable there repeats its name.
+_AS_TEXT = ('params', 'data', 'headers', 'cookies', 'auth', 'files')
+# No text that a user can save begins so.
+_MARK = '\0python:'
+_plain = json.JSONEncoder(allow_nan=False).encode
+
+
+class CaseData:
+    """The dict that both scripts see, and what the host last had of it."""
+
+    def __init__(self, members):
+        self.members = members
+        self._sent, self._marked = {}, {}
+
+    def out(self, names):
+        """(JSON text of what the host needs, {field: `Error: why` of what cannot be read again}).
+
+        `names` are those that a field's text may use when it is read.
+        """
+        texts, faults = {}, {}
+        for field in _FIELDS:
+            if field in self.members:
+                try:
+                    texts[field] = _plain(self._told(field, self._read_again(self.members[field], names)))
+                except (MemoryError, RecursionError, ArithmeticError, LookupError, NameError, SyntaxError, TypeError,
+                        ValueError, AttributeError) as problem:  # fmt: skip
+                    faults[field] = _summary(problem)
+                    texts[field] = 'null'
+        self._sent = texts
+        scripts = {name: self.members.get(name) for name in _SCRIPTS}
+        texts = texts | {name: _plain(script) for name, script in scripts.items() if isinstance(script, str)}
+        return '{' + ', '.join([f'"{name}": {text}' for name, text in texts.items()]) + '}', faults
+
+    def take(self, members):
+        """What the host made of the fields, in the very objects that a script knows. Other members are the scripts' alone."""
+        for field in _FIELDS:
+            if field in members and _plain(members[field]) != self._sent.get(field):
+                self.members[field] = replace(self.members.get(field), self._unmarked(members[field]))
+
+    @staticmethod
+    def _read_again(value, names):
+        if _is_plain(value) and not isinstance(value, str):
+            return value
+        return eval(str(dict(value) if isinstance(value, OrderedDict) else value), dict(names))
+
+    def _told(self, field, value):
+        if field == 'request' and isinstance(value, dict):
+            return {_key(name): self._value(member, name in _AS_TEXT) for name, member in value.items()}
+        return self._value(value, field != 'file')
+
+    def _value(self, value, as_text):
+        if value is None or isinstance(value, (str, bool, int, float)):
+            return value
+        if isinstance(value, dict):
+            return {
+                str(name) if as_text else _key(name): self._value(member, as_text) for name, member in dict.items(value)
+            }
+        if isinstance(value, (list, tuple)) or as_text and isinstance(value, (set, frozenset, range)):
+            return [self._value(item, as_text) for item in value]
+        if as_text and isinstance(value, (bytes, bytearray)) and not value:
+            return ''
+        kind, text = type(value).__name__, repr(value)
+        if isinstance(value, bytearray):
+            kind, text = 'bytes', repr(bytes(value))
+        mark = f'{_MARK}{kind}:{text}'
+        self._marked[mark] = value
+        return mark
+
+    def _unmarked(self, value):
+        if isinstance(value, dict):
+            return {name: self._unmarked(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self._unmarked(item) for item in value]
+        if not isinstance(value, str) or not value.startswith(_MARK):
+            return value
+        if value in self._marked:
+            return self._marked[value]
+        # The host replaced variables inside.
+        try:
+            return ast.literal_eval(value.removeprefix(_MARK).partition(':')[2])
+        except (ValueError, SyntaxError):
+            return value
+
+
+def _is_plain(value):
+    """Whether Python's text of it reads the same again."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(name) is str and _is_plain(member) for name, member in value.items())
+    if kind is list:
+        return all(map(_is_plain, value))
+    return kind in (str, int, bool, type(None)) or kind is float and math.isfinite(value)
+
+
+def _key(name):
+    """The name as JSON writes it. TypeError for one that it cannot have."""
+    if isinstance(name, str):
+        return name
+    if name is None or isinstance(name, (bool, int, float)):
+        return next(iter(json.loads(_plain({name: 0}))))
+    raise TypeError(f'keys must be str, int, float, bool or None, not {type(name).__name__}')
+
+
+def _summary(problem):
+    return f'{type(problem).__name__}: {problem.msg if isinstance(problem, SyntaxError) else problem}'
