@@ -219,7 +219,7 @@ describe('refused is', () => {
 
 test('what is left of a refused body is read and thrown away', async () => {
   const body = form(part('name="file"; filename="a"', Buffer.alloc(2 * 1024 * 1024)))
-  const request = requestOf([body])
+  const request = requestOf(pieces(body))
   const ended = once(request, 'end')
   await refusalOf(readMultipart(request, NO_RESPONSE, { maxBytes: LIMIT }))
   await ended
