@@ -92,6 +92,8 @@ export function discardRest(request: IncomingMessage): void {
     discarded += chunk.length
     if (discarded > MAX_DISCARDED_BYTES) request.destroy()
   })
+  // A listener alone does not wake what a parser has paused.
+  request.resume()
 }
 
 function tooLarge(request: IncomingMessage): Refusal {
