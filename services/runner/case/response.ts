@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { promisify } from 'node:util'
-import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib'
+import { brotliDecompress, constants, gunzip, inflate, inflateRaw } from 'node:zlib'
 import { parseJson } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
 import { dumpsIndented } from './python.ts'
@@ -13,6 +13,8 @@ const decoders = {
   brotli: promisify(brotliDecompress),
 }
 const LIMITED = { maxOutputLength: MAX_RESPONSE_BYTES }
+/** What breaks off is read as far as it goes, as requests reads it. */
+const AS_FAR_AS_IT_GOES = { ...LIMITED, finishFlush: constants.Z_SYNC_FLUSH }
 
 /** Undoes `Content-Encoding`, off the event loop. Throws `CaseFault` for what cannot be decoded or is over the limit. */
 export async function decodeBody({ headers, body }: RawResponse): Promise<Buffer> {
@@ -33,16 +35,18 @@ export async function decodeBody({ headers, body }: RawResponse): Promise<Buffer
 
 async function decodeOne(encoding: string, body: Buffer): Promise<Buffer> {
   switch (encoding) {
-    case 'gzip':
     case 'x-gzip':
-      return decoders.gunzip(body, LIMITED)
+      // requests does not know the name: what is no gzip is left as it is.
+      return body[0] === 0x1f && body[1] === 0x8b ? decoders.gunzip(body, AS_FAR_AS_IT_GOES) : body
+    case 'gzip':
+      return decoders.gunzip(body, AS_FAR_AS_IT_GOES)
     case 'br':
       return decoders.brotli(body, LIMITED)
     case 'deflate':
       // Some servers mean the bare stream: a zlib header is a multiple of 31 that names method 8.
       return ((body[0] ?? 0) & 0x0f) === 8 && body.length > 1 && body.readUInt16BE(0) % 31 === 0
-        ? decoders.inflate(body, LIMITED)
-        : decoders.inflateRaw(body, LIMITED)
+        ? decoders.inflate(body, AS_FAR_AS_IT_GOES)
+        : decoders.inflateRaw(body, AS_FAR_AS_IT_GOES)
     default:
       return body
   }
@@ -75,10 +79,10 @@ export type Charset = Readonly<{
 /** The charset of an answer. Without a declared one valid UTF-8 is UTF-8, and any other text type latin-1. */
 export function charsetOf(headers: readonly (readonly [string, string])[], body: Buffer): Charset {
   const type = headerOf(headers, 'content-type') ?? ''
-  const declared = /;\s*charset\s*=\s*["']?([^"';\s]+)/i.exec(type)?.[1]
+  const declared = /;\s*charset\s*=\s*["']?([^"';\s]*)/i.exec(type)?.[1]
   if (declared !== undefined) return { encoding: declared, text: declared }
-  const media = type.toLowerCase()
-  const encoding = media.includes('text') ? 'ISO-8859-1' : media.includes('application/json') ? 'utf-8' : null
+  // As requests looks for them: types in capitals have no encoding there.
+  const encoding = type.includes('text') ? 'ISO-8859-1' : type.includes('application/json') ? 'utf-8' : null
   if (isUtf8(body)) return { encoding, text: 'utf-8' }
   return { encoding, text: encoding === 'ISO-8859-1' ? 'latin-1' : encoding }
 }
@@ -93,7 +97,8 @@ export function decodeText(body: Buffer, charset: string): string {
     return body.toString('latin1').replace(/[\u0080-\u00ff]/g, '\ufffd')
   }
   try {
-    return new TextDecoder(label === 'cp936' ? 'gbk' : label, { ignoreBOM: !label.endsWith('-sig') }).decode(body)
+    const known = label === 'cp936' ? 'gbk' : label.replace(/-sig$/, '')
+    return new TextDecoder(known, { ignoreBOM: known === label }).decode(body)
   } catch {
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(body)
   }
@@ -105,22 +110,29 @@ const MAX_INDENTED_BYTES = 1024 * 1024
 /** A body as results show it: JSON laid out, text as it is, anything else as base64 with its length. */
 export function shownBody(body: Buffer, charset: Charset): string {
   if (body.length === 0) return ''
-  const unicode = charset.encoding === null ? unicodeOf(body) : undefined
-  const name = unicode ?? charset.text
-  if (name === null) return `base64(${body.length}字节)：${body.toString('base64')}`
-  const text = decodeText(body, name)
-  if (body.length > MAX_INDENTED_BYTES) return text
+  const name = (charset.encoding === null ? unicodeOf(body) : undefined) ?? charset.text
+  const text = name === null ? undefined : decodeText(body, name)
+  const json = text === undefined || body.length > MAX_INDENTED_BYTES ? undefined : indented(text)
+  if (json !== undefined) return json
+  // What is valid UTF-8 is hardly anything else, whatever the header says.
+  if (isUtf8(body)) return body.toString()
+  return text ?? `base64(${body.length}字节)：${body.toString('base64')}`
+}
+
+function indented(text: string): string | undefined {
   try {
-    return dumpsIndented(parseJson(unicode === undefined ? text : text.replace(/^\ufeff/, ''), { nonFinite: true }))
+    return dumpsIndented(parseJson(text, { nonFinite: true }))
   } catch {
-    return text
+    return undefined
   }
 }
 
-/** UTF-16 with a byte order mark, and UTF-8 with one: how requests reads JSON of an undeclared charset. */
+/** The charset of JSON whose type names none, by its byte order mark or by where its zeros are; undefined for plain UTF-8. */
 function unicodeOf(body: Buffer): string | undefined {
   if (body.length < 4) return undefined
-  if (body[0] === 0xff && body[1] === 0xfe) return 'utf-16le'
-  if (body[0] === 0xfe && body[1] === 0xff) return 'utf-16be'
-  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 'utf-8' : undefined
+  const zeros = [0, 1, 2, 3].map((at) => (body[at] === 0 ? '0' : 'x')).join('')
+  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) return 'utf-8-sig'
+  if (body[0] === 0xff && body[1] === 0xfe) return 'utf-16le-sig'
+  if (body[0] === 0xfe && body[1] === 0xff) return 'utf-16be-sig'
+  return zeros === 'x0x0' ? 'utf-16le' : zeros === '0x0x' ? 'utf-16be' : undefined
 }

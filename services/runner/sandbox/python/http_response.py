@@ -157,7 +157,7 @@ class Response:
 
     @property
     def ok(self):
-        return self.status_code < 400
+        return not 400 <= self.status_code < 600
 
     def __bool__(self):
         return self.ok
@@ -182,7 +182,7 @@ class Response:
     def text(self):
         if self.encoding == self._first_encoding and not self._told_encoding:
             try:
-                return self.content.decode('utf-8')
+                return self.content.decode('utf-8-sig' if self.encoding is None else 'utf-8')
             except UnicodeDecodeError:
                 pass
         try:
@@ -219,7 +219,7 @@ class Response:
 
     def raise_for_status(self):
         """requests.exceptions.HTTPError for 4xx and 5xx."""
-        if self.status_code >= 400:
+        if not self.ok:
             side = 'Client' if self.status_code < 500 else 'Server'
             problem = requests.exceptions.HTTPError(
                 f'{self.status_code} {side} Error: {self.reason} for url: {self.url}', response=self
