@@ -1,8 +1,10 @@
 import { isArray, isObject, parseJson, type Json, type JsonObject } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
 import { formEncode, pairsOf } from './form.ts'
+import { multipartOf, type Part } from './multipart.ts'
 import { dumps, dumpsIndented, isFiniteJson, str, truthy } from './python.ts'
 import { bytesOf, pythonValue } from './python-value.ts'
+import { utf8 } from './wire-text.ts'
 
 /** What a request carries. `shown` is how results show it; `type` is the Content-Type that goes with it by itself. */
 export type RequestBody = Readonly<{
@@ -13,14 +15,6 @@ export type RequestBody = Readonly<{
 }>
 
 export const NO_BODY: RequestBody = { kind: 'none', bytes: null, shown: 'None', type: undefined }
-
-const encoder = new TextEncoder()
-
-function utf8(text: string): Uint8Array {
-  if (text.includes('\0python:')) throw new CaseFault('请求体中含有无法发送的Python值')
-  if (!text.isWellFormed()) throw new CaseFault('请求体中含有无法用UTF-8编码的字符')
-  return encoder.encode(text)
-}
 
 /**
  * The body that a case's `request` asks for: `files` before `data` before `json`; `data` only when Python takes it as true, `json`
@@ -70,14 +64,16 @@ function pythonValueIn(json: Json): string | undefined {
   return undefined
 }
 
-type Part = Readonly<{ name: string; fileName?: string; type?: string; content: string }>
-
 /** Form fields of `data`, then the entries of `files`: `text`, `[file name, text]` or `[file name, text, mime type]`. */
 function multipart(files: Json, data: Json | undefined, boundary: string): RequestBody {
   if (typeof data === 'string' && data !== '') throw new CaseFault('请求参数files与字符串data不能同时使用')
   const parts = [...(data !== undefined && truthy(data) ? fieldParts(data) : []), ...fileParts(files)]
-  const text = `${parts.map((part) => `--${boundary}\r\n${partText(part)}\r\n`).join('')}--${boundary}--\r\n`
-  return { kind: 'multipart', bytes: utf8(text), shown: text, type: `multipart/form-data; boundary=${boundary}` }
+  return formBody(parts, boundary)
+}
+
+/** A form of these parts. */
+export function formBody(parts: readonly Part[], boundary: string): RequestBody {
+  return { kind: 'multipart', ...multipartOf(parts, boundary) }
 }
 
 function fieldParts(data: Json): readonly Part[] {
@@ -97,22 +93,4 @@ function fileParts(files: Json): readonly Part[] {
     }
     return [{ name, fileName, content, ...(typeof type === 'string' ? { type } : {}) }]
   })
-}
-
-function partText({ name, fileName, type, content }: Part): string {
-  const disposition = `form-data; name="${quoted(name)}"${fileName === undefined ? '' : `; filename="${quoted(fileName)}"`}`
-  if (type !== undefined && /[\r\n]/.test(type)) throw new CaseFault(`请求参数files的${name}的类型无效`)
-  const contentType = type === undefined ? '' : `Content-Type: ${type}\r\n`
-  return `Content-Disposition: ${disposition}\r\n${contentType}\r\n${content}`
-}
-
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001a\u001c-\u001f\u007f]/g
-
-/** HTML5's rule for names inside quotes; the escape character alone is let through. */
-function quoted(text: string): string {
-  return text
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '%22')
-    .replace(CONTROL, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
 }

@@ -8,6 +8,7 @@ import { runCase, type CaseToRun } from './run-case.ts'
 import { RunSecrets } from './run-secrets.ts'
 import type { ScriptCall, ScriptFault, ScriptOutcome, ScriptResponse, ScriptSession } from './scripts.ts'
 import type { Connections, RawResponse } from './send.ts'
+import type { CaseFiles } from './upload.ts'
 
 export const json = (text: string) => text as JsonText
 
@@ -90,6 +91,7 @@ export function targetThat(...answers: (Partial<RawResponse> | Error)[]): FakeTa
 }
 
 type FlowGiven = {
+  files?: CaseFiles
   debug?: boolean
   env?: string
   ENV?: string
@@ -103,6 +105,7 @@ export function flowWith(scripts: ScriptSession, connections: Connections, given
     debug: given.debug ?? false,
     scripts,
     connections,
+    files: given.files ?? (() => Promise.resolve(undefined)),
     cookies: new RunCookies(),
     secrets: new RunSecrets(given.secretPaths, given.secrets),
     hasGlobalCode: given.globalCode ?? false,

@@ -5,6 +5,7 @@ import type { TargetDeny } from './deny.ts'
 import { RunSecrets } from './run-secrets.ts'
 import type { ScriptSession } from './scripts.ts'
 import { openConnections, type Connections } from './send.ts'
+import type { CaseFiles } from './upload.ts'
 
 /** The environment that a run runs in. */
 export type RunEnvironment = Readonly<{
@@ -26,6 +27,8 @@ export type FlowOptions = Readonly<{
   debug: boolean
   scripts: ScriptSession
   targetDeny: TargetDeny
+  /** What cases may upload; nothing where it is not said. */
+  files?: CaseFiles
   /** Where an earlier attempt of the same run stopped. */
   resume?: Readonly<{
     env: JsonObject
@@ -41,6 +44,7 @@ export interface Flow {
   readonly debug: boolean
   readonly scripts: ScriptSession
   readonly connections: Connections
+  readonly files: CaseFiles
   readonly cookies: RunCookies
   readonly secrets: RunSecrets
   /** Whether the environment's source has anything to fail with: then a case without scripts asks the sandbox too. */
@@ -51,7 +55,7 @@ export interface Flow {
   ENV: JsonObject
 }
 
-export function openFlow({ environment, debug, scripts, targetDeny, resume }: FlowOptions): Flow {
+export function openFlow({ environment, debug, scripts, targetDeny, files = noFiles, resume }: FlowOptions): Flow {
   const { globalFunc } = environment
   const env = resume?.env ?? new Map()
   const ENV = resume?.ENV ?? globalScope(environment)
@@ -61,6 +65,7 @@ export function openFlow({ environment, debug, scripts, targetDeny, resume }: Fl
     debug,
     scripts,
     connections: openConnections(targetDeny),
+    files,
     cookies: new RunCookies(resume?.cookies),
     secrets,
     hasGlobalCode: hasCode(globalFunc.replace(DOCSTRING, '').replace(TOOLS_IMPORT, '')),
@@ -68,6 +73,8 @@ export function openFlow({ environment, debug, scripts, targetDeny, resume }: Fl
     ENV,
   }
 }
+
+const noFiles: CaseFiles = () => Promise.resolve(undefined)
 
 /** The global scope that a run begins with. */
 export function globalScope({ host, headers, globalVariables }: RunEnvironment): JsonObject {

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { CaseFault } from './fault.ts'
+import { utf8 } from './wire-text.ts'
 
 /** One part of a `multipart/form-data` body. Without a type it says none. */
 export type Part = Readonly<{
@@ -31,13 +32,13 @@ export function multipartOf(parts: readonly Part[], boundary: string): Multipart
 const LINE_END = Buffer.from('\r\n')
 
 function bytesOf(content: string | Uint8Array): Buffer {
-  if (typeof content !== 'string') return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
-  if (!content.isWellFormed()) throw new CaseFault('请求体中含有无法用UTF-8编码的字符')
-  return Buffer.from(content)
+  return typeof content === 'string'
+    ? utf8(content)
+    : Buffer.from(content.buffer, content.byteOffset, content.byteLength)
 }
 
 function headOf({ name, fileName, type }: Part): string {
-  if (type !== undefined && /[\r\n]/.test(type)) throw new CaseFault(`表单字段${name}的文件类型中不能有换行`)
+  if (type !== undefined && /[\r\n]/.test(type)) throw new CaseFault(`表单字段(file、files)${name}的类型中不能有换行`)
   const named = fileName === undefined ? '' : `; filename="${quoted(fileName)}"`
   const typed = type === undefined ? '' : `Content-Type: ${type}\r\n`
   return `Content-Disposition: form-data; name="${quoted(name)}"${named}\r\n${typed}`

@@ -2,6 +2,7 @@ import { isArray, isObject, type Json, JsonNumber } from '../../../contracts/jso
 import { CaseFault } from './fault.ts'
 import type { Part } from './multipart.ts'
 import { str, truthy } from './python.ts'
+import { bytesOf } from './python-value.ts'
 
 /** A file that the platform keeps. */
 export type CaseFile = Readonly<{ name: string; type: string; bytes: Uint8Array }>
@@ -41,17 +42,27 @@ function entriesOf(file: Json): readonly (readonly [string, Json])[] {
 }
 
 async function partOf(name: string, entry: Json, files: CaseFiles): Promise<Part> {
-  if (typeof entry === 'string') return { name, content: entry }
-  const [fileName, content, type = null, ...rest] = isArray(entry) ? entry : []
-  const typed = isArray(entry) && entry.length === 3
-  const known = (fileName === null || typeof fileName === 'string') && rest.length === 0
-  if (!known || (typeof content !== 'string' && !(typed && content instanceof JsonNumber))) {
-    throw new CaseFault(`file的${name}应为文本、[文件名, 文本]或[文件名, 文件的id或路径, 类型]`)
-  }
-  const named = { name, ...(fileName !== null && { fileName }) }
-  if (!typed) return { ...named, content: str(content) }
+  if (typeof entry === 'string') return { name, content: bytesOf(entry) ?? entry }
+  const { fileName, content, type } = namedContent(name, entry)
+  const part = { name, fileName, ...(type !== undefined && truthy(type) && { type: str(type) }) }
+  const given = bytesOf(content) ?? (type === undefined ? str(content) : undefined)
+  if (given !== undefined) return { ...part, content: given }
   const reference = str(content)
   const found = await files(reference)
   if (!found) throw new CaseFault(`file的${name}引用的文件不存在：${reference}`)
-  return { ...named, content: found.bytes, ...(truthy(type) && { type: str(type) }) }
+  return { ...part, content: found.bytes }
+}
+
+/** The members of an entry that has a file name; without a type its content is the very text. */
+type NamedContent = Readonly<{ fileName: string | undefined; content: Json; type: Json | undefined }>
+
+function namedContent(name: string, entry: Json): NamedContent {
+  const members = isArray(entry) ? entry : []
+  const [fileName = null, content = null, type] = members
+  const isName = fileName === null || typeof fileName === 'string'
+  const isContent = typeof content === 'string' || (content instanceof JsonNumber && members.length === 3)
+  if (!isName || !isContent || members.length > 3) {
+    throw new CaseFault(`file的${name}应为文本、[文件名, 文本]或[文件名, 文件的id或路径, 类型]`)
+  }
+  return { fileName: fileName ?? undefined, content, type }
 }

@@ -99,8 +99,23 @@ test.each([
   await expect(upload(file)).rejects.toThrow(/^file/)
 })
 
+test('bytes that a setup script put there are sent as they are', async () => {
+  const bytes = JSON.stringify(String.raw`${'\0'}python:bytes:b'\xff\x00a\n'`)
+  const parts = await upload(`[["a",${bytes}],["b",["n",${bytes}]],["c",["n",${bytes},"a/b"]]]`)
+  const content = Buffer.from([255, 0, 97, 10])
+  expect(parts).toEqual([
+    { name: 'a', content },
+    { name: 'b', fileName: 'n', content },
+    { name: 'c', fileName: 'n', type: 'a/b', content },
+  ])
+  const other = JSON.stringify(`\0python:set:{1}`)
+  await expect(sent(`[["a",${other}]]`)).rejects.toThrow('请求体中含有无法发送的Python值')
+})
+
 test('a type with a line break is refused, and so is what UTF-8 cannot hold', async () => {
-  await expect(sent(String.raw`[["f",["n","7","a\r\nX-A: b"]]]`)).rejects.toThrow('表单字段f的文件类型中不能有换行')
+  await expect(sent(String.raw`[["f",["n","7","a\r\nX-A: b"]]]`)).rejects.toThrow(
+    '表单字段(file、files)f的类型中不能有换行',
+  )
   for (const file of [String.raw`[["f","\ud800"]]`, String.raw`[["\ud800","x"]]`]) {
     await expect(sent(file)).rejects.toThrow('UTF-8')
   }
