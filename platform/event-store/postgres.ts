@@ -38,7 +38,12 @@ export function createPostgresEventStore({
   const appending = lastingSession(() => db.session({ name: 'appends' }))
   const bell = new Bell()
   const tail = new Tail()
-  const announce = announcer({ db, log, heard: () => bell.ring() })
+  let words = 0
+  const heard = (): void => {
+    words++
+    bell.ring()
+  }
+  const announce = announcer({ db, log, heard })
   const stopped = new AbortController()
 
   const appends = gather(
@@ -129,6 +134,8 @@ export function createPostgresEventStore({
         signal: AbortSignal.any([signal, stopped.signal]),
         bell,
         near: (position) => tail.after(position, MAX_FOLLOW_BATCH),
+        isNewest: (position) => tail.endsAt(position),
+        words: () => words,
         read: async (position, most) => {
           const rows = await db.query<Row>(
             `select ${COLUMNS} from events where position > $1 order by position limit $2`,

@@ -14,6 +14,10 @@ export type Following = Readonly<{
   bell: Bell
   /** Events right after a position that need not be read, if any. */
   near(position: number): readonly Recorded[]
+  /** Whether the event at a position is the newest that this process has appended. */
+  isNewest(position: number): boolean
+  /** How often there was word of other processes' events. */
+  words(): number
   /** At most so many events after a position, in order. */
   read(position: number, most: number): Promise<readonly Recorded[]>
   log: Log
@@ -21,35 +25,55 @@ export type Following = Readonly<{
 
 /**
  * Hands out batches until `signal` is aborted. Positions are in the order of the commits, so that reading on misses nothing. While the
- * consumer works on a full page the next is being read.
+ * consumer works on a full page the next is being read. What this process appends is never asked for: only after a word of another one,
+ * or a sleep in which one may have been lost, is there anything to read behind its own newest event.
  */
 export async function* followPages({
   after,
   signal,
   bell,
-  near,
+  near: nearby,
+  isNewest,
+  words,
   read,
   log,
 }: Following): AsyncGenerator<readonly Recorded[]> {
   let position = after
   let ahead: Promise<readonly Recorded[]> | undefined
+  /** The words that there had been when the last page was read to the log's end. */
+  let looked: number | undefined
   while (!signal.aborted) {
     const rung = bell.rung
-    const events = ahead === undefined ? near(position) : []
-    const page = events.length > 0 ? events : await (ahead ?? readPage(position))
-    ahead = undefined
-    const last = page.at(-1)
+    const events = await next()
+    const last = events.at(-1)
     if (last === undefined) {
       await bell.next(rung, POLL_MILLISECONDS, signal)
+      if (bell.rung === rung) looked = undefined
       continue
     }
     position = Number(last.position)
-    if (page.length === MAX_FOLLOW_BATCH && near(position).length === 0) {
+    if (events.length === MAX_FOLLOW_BATCH && nearby(position).length === 0) {
       ahead = readPage(position)
       // The consumer may leave before it looks at this page.
       ahead.catch(() => {})
     }
-    yield page
+    yield events
+  }
+
+  async function next(): Promise<readonly Recorded[]> {
+    if (ahead !== undefined) {
+      const page = ahead
+      ahead = undefined
+      looked = undefined
+      return page
+    }
+    const heard = words()
+    const near = nearby(position)
+    // Whoever has looked since the last word has seen all that others have stored: there is nothing to do but to wait.
+    if (near.length > 0 || (looked === heard && isNewest(position))) return near
+    const page = await readPage(position)
+    looked = page.length < MAX_FOLLOW_BATCH ? heard : undefined
+    return page
   }
 
   /** A database that is away for a while only makes the followers wait. */

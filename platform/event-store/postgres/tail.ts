@@ -35,6 +35,11 @@ export class Tail {
     }
   }
 
+  /** Whether the event at `position` is the last of it. */
+  endsAt(position: number): boolean {
+    return this.#chunks.length > 0 && this.#next === position + 1
+  }
+
   /** Up to `most` events right after position `after`; empty when the tail does not hold the very next one. */
   after(after: number, most: number): readonly Recorded[] {
     const next = after + 1
