@@ -46,12 +46,13 @@ export function startWatchdog(deps: {
   /** Seconds that a run may take, from when it was asked for. */
   deadline: number
   log: Log
-  /** Milliseconds: of a lease, and between two readings. */
+  /** Milliseconds: of a lease, between two readings, and until an unclaimed run is first asked for again. */
   leaseMs?: number
   everyMs?: number
+  unclaimedMs?: number
 }): { stop(): Promise<void> } {
   const { models, leases, messages, handle, blobs, clock, deadline, log } = deps
-  const { leaseMs = LEASE_MS, everyMs = leaseMs / 5 } = deps
+  const { leaseMs = LEASE_MS, everyMs = leaseMs / 5, unclaimedMs = UNCLAIMED_MS } = deps
   const stopping = new AbortController()
   let known = new Map<number, Seen>()
   let readAt: number | undefined
@@ -88,7 +89,7 @@ export function startWatchdog(deps: {
   function watched(before: Seen | undefined, { attempt, claimed }: UnfinishedRun, beats: bigint, since: number): Seen {
     const moved = before?.attempt !== attempt || before.claimed !== claimed || before.beats !== beats
     if (before && !moved) return { ...before, still: before.still + since }
-    return { attempt, claimed, beats, still: 0, patience: claimed ? leaseMs : UNCLAIMED_MS }
+    return { attempt, claimed, beats, still: 0, patience: claimed ? leaseMs : unclaimedMs }
   }
 
   /** The case that it had come to is 错误 with the reason: so that the counts tell what became of the run. */

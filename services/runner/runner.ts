@@ -46,8 +46,10 @@ export function startRunner(deps: {
   execute: ExecuteRun
   concurrency: number
   log: Log
+  /** Milliseconds between two signs of life. */
+  renewMs?: number
 }): Runner {
-  const { messages, handle, folds, feed, leases, execute, concurrency, log } = deps
+  const { messages, handle, folds, feed, leases, execute, concurrency, log, renewMs = RENEW_MS } = deps
   const worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   const slots = new Slots(concurrency)
   const underWay = new Map<number, UnderWay>()
@@ -173,7 +175,7 @@ export function startRunner(deps: {
   async function renewLeases(): Promise<void> {
     let held: readonly string[] = []
     while (!renewing.signal.aborted) {
-      await pause(RENEW_MS, renewing.signal)
+      await pause(renewMs, renewing.signal)
       const present = [...underWay].map(([id, { attempt }]) => leaseOf(id, attempt))
       const over = held.filter((name) => !present.includes(name))
       held = present
