@@ -1,0 +1,209 @@
+import { randomInt } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { answeredOtherwise, effectsOtherThan, examine, lostOf, reportsOf, savedIn } from '../test/chaos/aftermath.ts'
+import { Chance } from '../test/chaos/chance.ts'
+import { type Evidence, hasDoomed, RUN_CHECKS } from '../test/chaos/checks.ts'
+import { Client } from '../test/chaos/client.ts'
+import { type Strike, STRIKES, Subject } from '../test/chaos/subject.ts'
+import { type ChaosTarget, startChaosTarget } from '../test/chaos/target.ts'
+
+/** How often each strike comes, among so many. */
+const DECK: readonly Strike[] = ['kill', 'kill', 'kill both', 'kill twice', 'kill database', 'stop', 'stop']
+
+const CLIENTS = 5
+
+/** Milliseconds that the platform is left in peace before it is struck, at most. */
+const PEACE = 3_000
+
+/** Of all strikes, those that come when steps are under way again; the others may meet a platform that still warms up. */
+const AT_WORK = 0.85
+
+/** Of all kills, those that come while the log takes nothing; and for how many milliseconds at most. */
+const STALLED = 0.5
+const MOST_STALLED_MS = 600
+
+/** Who is told to stop must be able to, and where the database dies the newest of its log must be at stake. */
+const STALLABLE: ReadonlySet<Strike> = new Set(['kill', 'kill twice'])
+
+/** Milliseconds that steps may take to be under way, before it is struck all the same. */
+const WARM_MS = 20_000
+
+/** Milliseconds that the runs have to end when nothing happens any more. */
+const ENDING_MS = 120_000
+
+/** How many of a check's problems are printed. */
+const MOST_PRINTED = 5
+
+/**
+ * `npm run test:chaos`: the real process is killed at random moments while clients create things and run scenes, `CHAOS_ROUNDS` times
+ * (3). Then everything that was acknowledged must be there, and every run must have ended as if nothing had happened. `CHAOS_SEED`
+ * draws the same strikes and scenes again. The last line is `N passed, N failed`; after a failure the data directory is kept.
+ */
+export async function main(): Promise<void> {
+  const rounds = numberOf('CHAOS_ROUNDS', 3)
+  const seed = numberOf('CHAOS_SEED', randomInt(2 ** 31))
+  const dataDir = await mkdtemp(join(tmpdir(), 'testledger-chaos-'))
+  const subject = new Subject(dataDir)
+  const tally = new Tally()
+  console.log(`chaos: ${rounds} rounds, CHAOS_SEED=${seed}, data and log in ${dataDir}`)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => void subject.destroy().then(() => process.exit(1)))
+  }
+  // A mistake in here must not leave processes behind either.
+  process.on('exit', () => subject.killNow())
+  let target: ChaosTarget | undefined
+  try {
+    target = await startChaosTarget()
+    await perform({ rounds, chance: new Chance(seed), dataDir, subject, target, tally })
+  } catch (error) {
+    tally.check('nothing else goes wrong', [inspect(error)])
+  }
+  await subject.destroy()
+  await target?.stop()
+  const { passed, failed } = tally
+  if (failed === 0) await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
+  else console.log(`CHAOS_SEED=${seed}; the platform's log is ${subject.logFile}`)
+  console.log(`${passed} passed, ${failed} failed`)
+  process.exit(failed === 0 ? 0 : 1)
+}
+
+function numberOf(name: string, preset: number): number {
+  const text = process.env[name] || String(preset)
+  if (/^\d{1,10}$/.test(text) && Number(text) > 0) return Number(text)
+  console.error(`${name}: expected a whole number above 0`)
+  process.exit(2)
+}
+
+class Tally {
+  passed = 0
+  failed = 0
+
+  check(what: string, problems: readonly string[]): void {
+    if (problems.length === 0) this.passed++
+    else this.failed++
+    console.log(`${problems.length === 0 ? 'ok    ' : 'FAILED'} ${what}`)
+    for (const problem of problems.slice(0, MOST_PRINTED)) console.log(`       ${problem}`)
+    if (problems.length > MOST_PRINTED) console.log(`       and ${problems.length - MOST_PRINTED} more`)
+  }
+}
+
+type Chaos = Readonly<{
+  rounds: number
+  chance: Chance
+  dataDir: string
+  subject: Subject
+  target: ChaosTarget
+  tally: Tally
+}>
+
+async function perform({ rounds, chance, dataDir, subject, target, tally }: Chaos): Promise<void> {
+  const clients = Array.from(
+    { length: CLIENTS },
+    (_, nth) => new Client({ name: `client ${nth + 1}`, subject, target: target.url, chance: chance.own() }),
+  )
+  const closing = new AbortController()
+  await subject.start()
+  const working = Promise.all(clients.map((client) => client.work(closing.signal)))
+  // Both may fail: the first tells.
+  await Promise.race([strikes(rounds, chance.own(), subject, target), working])
+  closing.abort()
+  await working
+
+  const call = await subject.now()
+  const made = clients.flatMap((client) => client.made)
+  const ran = clients.flatMap((client) => client.ran)
+  const reports = await reportsOf(call, ran, ENDING_MS)
+  const surprises = clients.flatMap((client) => client.surprises)
+  tally.check('no call is refused, and none goes without an answer while nothing happens', surprises)
+  tally.check('everything that was acknowledged is there, as it was acknowledged', await lostOf(call, made))
+  tally.check('a call that comes again is answered as before', await answeredOtherwise(call, made, chance))
+  const saved = await savedIn(call, ran)
+  await subject.stop()
+  tally.check(`every end of the process was as it should be: ${rounds} of them by strikes`, [])
+
+  const { runs, created, differing } = await examine(dataDir)
+  const evidence = ran.map((each): Evidence => {
+    const report = reports.get(each.record)
+    if (!report) throw new Error(`there is no report of run ${each.record}`)
+    return {
+      ran: each,
+      report,
+      events: runs.get(each.record) ?? [],
+      asked: target.asked.filter(({ run }) => run === each.mark),
+      saved: saved.get(each.saves?.environment ?? 0) ?? {},
+      endedAt: subject.endedAt,
+    }
+  })
+  for (const [what, check] of Object.entries(RUN_CHECKS)) {
+    tally.check(
+      what,
+      evidence.flatMap((each) => check(each).map((problem) => `run ${each.ran.record}: ${problem}`)),
+    )
+  }
+  const acknowledged = new Map(
+    Map.groupBy(made, ({ path }) => path)
+      .entries()
+      .map(([path, all]) => [path, all.map(({ id }) => id)]),
+  )
+  acknowledged.set(
+    'run',
+    ran.map(({ record }) => record),
+  )
+  tally.check('every call had one effect', effectsOtherThan(acknowledged, created))
+  tally.check('the read models equal those that are built anew', differing)
+  tally.check('runs were under way when it happened', under(evidence))
+}
+
+/** Lets the platform work, strikes it, and starts it again. */
+async function strikes(rounds: number, chance: Chance, subject: Subject, target: ChaosTarget): Promise<void> {
+  let deck: Strike[] = []
+  for (let round = 1; round <= rounds; round++) {
+    if (deck.length === 0) deck = chance.shuffled(DECK)
+    const how = deck.pop() ?? 'kill'
+    const peace = chance.between(0, PEACE)
+    const stalled = chance.happens(STALLED)
+    const duration = chance.between(1, MOST_STALLED_MS)
+    const stall = stalled && STALLABLE.has(how) ? duration : 0
+    const second = chance.between(0, 2_000)
+    const atWork = chance.happens(AT_WORK)
+    if (atWork) await underWay(target)
+    await pause(peace)
+    const when = `${peace} ms after ${atWork ? 'steps are under way' : 'the start'}`
+    const words = `round ${round}: ${when}${stall > 0 ? `, with a log that stalled for ${stall} ms,` : ''} ${STRIKES[how]}`
+    const from = performance.now()
+    try {
+      await subject.strike({ how, stall, second })
+      const ended = performance.now()
+      await subject.start()
+      const [ending, starting] = [ended - from, performance.now() - ended].map((each) => Math.round(each))
+      console.log(`${words}; ended in ${ending} ms, started in ${starting} ms`)
+    } catch (error) {
+      throw new Error(words, { cause: error })
+    }
+  }
+  await underWay(target)
+}
+
+/** Resolves when a step is asked for. */
+async function underWay({ asked }: ChaosTarget): Promise<void> {
+  const { length } = asked
+  for (const deadline = performance.now() + WARM_MS; performance.now() < deadline && asked.length === length;) {
+    await pause(10)
+  }
+}
+
+/** What has come of it is nothing where no run was taken up again; how much there was is said. */
+function under(evidence: readonly Evidence[]): readonly string[] {
+  const again = evidence.filter(({ events }) => events.filter(({ type }) => type === 'RunClaimed').length > 1)
+  const repeated = evidence.map(({ asked }) => asked.length - new Set(asked.map(({ step }) => step)).size)
+  console.log(
+    `       ${evidence.length} runs of ${evidence.flatMap(({ ran }) => ran.kinds).length} steps; ` +
+      `${again.length} runs were taken up again, ${repeated.reduce((sum, each) => sum + each, 0)} steps ran again, ` +
+      `${evidence.filter(hasDoomed).length} runs had a step that was skipped`,
+  )
+  return again.length > 0 ? [] : ['no run was taken up again']
+}

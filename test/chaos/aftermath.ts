@@ -1,0 +1,164 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import type { RunEvent } from '../../contracts/run.ts'
+import { readConfig } from '../../platform/config.ts'
+import { createPostgresEventStore } from '../../platform/event-store/postgres.ts'
+import { openStorage } from '../../platform/storage.ts'
+import { projections } from '../../projections/all.ts'
+import { createProjectionEngine } from '../../projections/engine.ts'
+import { awaitRebuild, dumpRows, requestRebuild } from '../../projections/rebuild.ts'
+import type { Caller } from '../support/platform.ts'
+import { quiet } from '../support/quiet.ts'
+import { type Report, notShown } from './checks.ts'
+import type { Chance } from './chance.ts'
+import type { Made, Ran } from './client.ts'
+
+/** Calls at the same time. */
+const AT_ONCE = 16
+
+/** Things that are asked for once more at the end. */
+const MOST_REPEATED = 100
+
+/** The reports of these runs, when they have ended, or after so many milliseconds as they are then. */
+export async function reportsOf(
+  call: Caller,
+  runs: readonly Ran[],
+  milliseconds: number,
+): Promise<ReadonlyMap<number, Report>> {
+  const reports = new Map<number, Report>()
+  const deadline = performance.now() + milliseconds
+  await eachOf(runs, async ({ record }) => {
+    for (;;) {
+      const { status, body, text } = await call('GET', `/api/testTask/report/${record}/`)
+      if (status !== 200) throw new Error(`the report of run ${record} is answered ${status}: ${text}`)
+      reports.set(record, body as Report)
+      if ((body as Report).status === '执行完毕' || performance.now() > deadline) return
+      await pause(200)
+    }
+  })
+  return reports
+}
+
+/** What of the acknowledged things is not there, or not as it was acknowledged. */
+export async function lostOf(call: Caller, made: readonly Made[]): Promise<readonly string[]> {
+  const lost: string[] = []
+  await eachOf(made, async (each) => {
+    const { status, body } = await call('GET', `${each.path}${each.id}/`)
+    if (status === 200) lost.push(...notShown(each, body as Record<string, unknown>))
+    else lost.push(`${each.path}${each.id}/ is answered ${status}`)
+  })
+  return lost
+}
+
+/** Calls that come once more under their key, and are not answered as the first time. */
+export async function answeredOtherwise(
+  call: Caller,
+  made: readonly Made[],
+  chance: Chance,
+): Promise<readonly string[]> {
+  const otherwise: string[] = []
+  await eachOf(chance.shuffled(made).slice(0, MOST_REPEATED), async ({ call: first, answer }) => {
+    const { status, text } = await call(first.method, first.path, first.body, { headers: first.headers })
+    if (status !== answer.status || text !== answer.text) {
+      otherwise.push(`${first.path} answered ${status} ${text} after ${answer.status} ${answer.text}`)
+    }
+  })
+  return otherwise
+}
+
+/** What debug runs saved, by environment, as it is now. */
+export async function savedIn(
+  call: Caller,
+  runs: readonly Ran[],
+): Promise<ReadonlyMap<number, Readonly<Record<string, unknown>>>> {
+  const saved = new Map<number, Readonly<Record<string, unknown>>>()
+  await eachOf([...new Set(runs.flatMap(({ saves }) => (saves ? [saves.environment] : [])))], async (environment) => {
+    const { body } = await call('GET', `/api/testPro/envs/${environment}/`)
+    saved.set(environment, (body as { debug_global_variable: Record<string, unknown> }).debug_global_variable)
+  })
+  return saved
+}
+
+async function eachOf<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const waiting = [...all]
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await work(next)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+}
+
+/** What a data directory holds that no platform has any more. */
+export type Remains = Readonly<{
+  /** The streams of runs. */
+  runs: ReadonlyMap<number, readonly RunEvent[]>
+  /** Ids of what was created, by the path that creates it. */
+  created: ReadonlyMap<string, readonly number[]>
+  /** Tables whose rows are others after a rebuild. */
+  differing: readonly string[]
+}>
+
+/** The event that each creation is, and where it says the id. */
+const CREATIONS = {
+  ProjectCreated: ['/api/testPro/projects/', 'id'],
+  EnvironmentCreated: ['/api/testPro/envs/', 'id'],
+  FileUploaded: ['/api/testPro/files/', 'id'],
+  InterfaceCreated: ['/api/TestInterFace/interfaces/', 'id'],
+  CaseCreated: ['/api/TestInterFace/cases/', 'id'],
+  SceneCreated: ['/api/testFlow/scenes/', 'id'],
+  StepAdded: ['/api/testFlow/icases/', 'step'],
+  RunRequested: ['run', 'id'],
+} as const
+
+/** Opens the data directory when no platform runs, reads its log and builds its read models anew. */
+export async function examine(dataDir: string): Promise<Remains> {
+  const storage = await openStorage(readConfig({ DATA_DIR: dataDir }), [], quiet)
+  const { db } = storage
+  const store = createPostgresEventStore({ db, log: quiet })
+  const models = createProjectionEngine({ db, store, projections, log: quiet })
+  try {
+    const runs = new Map<number, RunEvent[]>()
+    const created = new Map<string, number[]>(Object.values(CREATIONS).map(([path]) => [path, []]))
+    const rows = await db.query<{ stream: string; type: string; data: string }>(
+      `select stream, type, data from events
+       where stream like 'run-%' or type = any ($1::text[]) order by position`,
+      [Object.keys(CREATIONS)],
+    )
+    for (const { stream, type, data } of rows) {
+      const event = { type, data: JSON.parse(data) as Record<string, unknown> }
+      const creation = CREATIONS[type as keyof typeof CREATIONS] as readonly [string, string] | undefined
+      if (creation) created.get(creation[0])?.push(Number(event.data[creation[1]]))
+      if (!stream.startsWith('run-')) continue
+      const id = Number(stream.slice('run-'.length))
+      runs.set(id, [...(runs.get(id) ?? []), event as unknown as RunEvent])
+    }
+
+    await models.start()
+    const head = await store.head()
+    while (!(await models.passed(head)));
+    const before = await dumpRows(models, projections)
+    await awaitRebuild(db, await requestRebuild(db))
+    const after = await dumpRows(models, projections)
+    const differing = Object.keys(before).filter((table) => !isDeepStrictEqual(before[table], after[table]))
+    return { runs, created, differing }
+  } finally {
+    await models.stop()
+    await store.stop()
+    await storage.stop()
+  }
+}
+
+/** Where the log and what was acknowledged do not have the same things, each once. */
+export function effectsOtherThan(
+  acknowledged: ReadonlyMap<string, readonly number[]>,
+  created: Remains['created'],
+): readonly string[] {
+  return [...created].flatMap(([path, ids]) => {
+    const wanted = new Set(acknowledged.get(path))
+    const present = new Set(ids)
+    return [
+      ...[...wanted].filter((id) => !present.has(id)).map((id) => `${path} ${id} was acknowledged and is not there`),
+      ...[...present].filter((id) => !wanted.has(id)).map((id) => `${path} ${id} is a second effect of some call`),
+      ...(present.size < ids.length ? [`${path} has an id twice`] : []),
+    ]
+  })
+}
