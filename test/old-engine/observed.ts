@@ -53,7 +53,9 @@ export function normalised(
     ...placed,
     cases: placed.cases.map((one) => {
       const boundaries = boundariesIn(one)
-      return observedCase(replacedTexts(one, (text) => withoutAddresses(withoutBoundaries(text, boundaries))))
+      return observedCase(
+        replacedTexts(one, (text) => withoutPlaces(withoutAddresses(withoutBoundaries(text, boundaries)))),
+      )
     }),
   }
 }
@@ -103,6 +105,11 @@ function withoutAddresses(text: string): string {
   return text.replace(/(?<= at 0x)[0-9a-f]+/g, '…')
 }
 
+/** Where the standard library lies: `cannot import name 'x' from 'json' (/usr/…/json/__init__.py)`. */
+function withoutPlaces(text: string): string {
+  return text.replace(/(?<=cannot import name '\w+' from '[\w.]+' )\([^)]*\)/g, '(…)')
+}
+
 /**
  * Of a traceback the exception itself: its frames name files and lines of the engines, and Python 3.14 marks other columns than 3.11. Of
  * a request that failed, the HTTP client's own words are left out.
@@ -110,7 +117,10 @@ function withoutAddresses(text: string): string {
 function withoutFrames([level, text]: readonly [string, string]): readonly [string, string] {
   if (level !== 'EXCEPT') return [level, text]
   const last = text.split('Traceback (most recent call last):\n').at(-1) ?? ''
-  const exception = last.replace(/^(?: .*\n)+/, '')
+  const exception = last
+    .replace(/^(?: .*\n)+/, '')
+    // Python's guesses what was meant come from the names that an engine has, and are others in each version.
+    .replace(/\. (?:Did you mean|Did you forget to import)\b.*$/m, '')
   return [level, exception.replace(/(?<=^ValueError: 请求发送失败，错误信息如下：)[^]*$/, '…\n')]
 }
 

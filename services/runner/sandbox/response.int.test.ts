@@ -97,7 +97,7 @@ test('a body that is no JSON raises what scripts catch', async () => {
   expect(end).toMatchObject({
     kind: 'error',
     type: 'JSONDecodeError',
-    message: 'Expecting value: line 1 column 1 (char 0)',
+    message: '[Errno Expecting value] <html>: 0',
   })
   await reads(`import requests\ntry: response.json()\nexcept (ValueError, requests.exceptions.JSONDecodeError): pass`, {
     ...answer,

@@ -405,7 +405,9 @@ describe('global_func', () => {
     })
     const outcome = await given.setup(`
 import global_func as again
-assert again is global_func and global_tools.LIMIT == 3
+from ApiTestEngine.core import tools
+from ApiTestEngine.core.tools import sign
+assert again is global_func is tools and global_tools.LIMIT == 3 and sign is tools.sign
 assert global_func.sign('a') == '0cc175b9c0f1b6a831c399e269772661'
 assert global_func.base64_encode('中') == '5Lit' and abs(global_func.get_timestamp() - __import__('time').time()) < 5`)
     expect(outcome.end).toEqual({ kind: 'done' })

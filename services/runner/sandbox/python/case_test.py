@@ -25,8 +25,8 @@ _ASSERTIONS = 1000
 _ASSERTED_CHARS = 16 * 1024
 
 
-class CaseTest(unittest.TestCase):
-    """One for each case: both scripts see the same."""
+class BaseTest(unittest.TestCase):
+    """One for each case: both scripts see the same. Errors show its name, which is the old engine's."""
 
     # Names that unittest had until Python 3.12, and existing scripts have still.
     failUnlessEqual = assertEquals = unittest.TestCase.assertEqual

@@ -20,7 +20,8 @@ class JSONDecodeError(InvalidJSONError, json.JSONDecodeError):
         InvalidJSONError.__init__(self, *self.args)
 
     def __str__(self):
-        return self.args[0]
+        """As requests 2.27 has it, which takes the parts for those of an error of the system."""
+        return f'[Errno {self.msg}] {self.doc}: {self.pos!r}'
 
 
 _KINDS = {

@@ -27,7 +27,7 @@ import tools
 import waiting
 import walls
 from case_data import CaseData
-from case_test import CaseTest
+from case_test import BaseTest
 from http_response import Response
 from scope import Scope, Secrets, collect, load
 from tracebacks import message_of, remember_source, traceback_of
@@ -80,6 +80,9 @@ class Run:
         module = types.ModuleType('global_func')
         vars(module).update({name: getattr(tools, name) for name in tools.__all__})
         sys.modules['global_func'] = module
+        # Scripts that import the tools find the environment's functions among them.
+        for package in ('apitestengine', 'ApiTestEngine'):
+            sys.modules[f'{package}.core'].tools = sys.modules[f'{package}.core.tools'] = module
         return module
 
     def _print(self, *values, sep=' ', end='\n', file=None, flush=False):
@@ -151,10 +154,10 @@ class Run:
 
     def _begin_case(self, job):
         self.case, self.data = job['case'], CaseData(job['data'])
-        self.test = CaseTest(self.log, self.env, self.ENV, job['data'].get('title'))
+        self.test = BaseTest(self.log, self.env, self.ENV, job['data'].get('title'))
         module = sys.modules[_MODULE] = types.ModuleType(_MODULE)
         self.names = vars(module)
-        self.names.update(self._prepared())
+        self.names.update(self._prepared(), setup_script=job['data'].get('setup_script'))
 
     def _prepared(self):
         """What each case finds without a script of its own."""
@@ -171,6 +174,7 @@ class Run:
             return self.failure
         filename = f'<{phase}_script>'
         declared = ()
+        self.names[f'{phase}_script'] = script
         try:
             remember_source(filename, script)
             code = compile(script, filename, 'exec', dont_inherit=True)
@@ -245,7 +249,7 @@ def _out_of_generator(problem):
         return problem
     told = RuntimeError('generator raised StopIteration')
     told.__cause__ = problem
-    return told
+    return told.with_traceback(problem.__traceback__)
 
 
 def _failed(problem):
