@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import type { Position } from './contracts/core.ts'
@@ -41,6 +42,7 @@ import { createVisible } from './services/commands/visible.ts'
 import { createWrites } from './services/commands/writes.ts'
 import { createFeed } from './services/feed.ts'
 import { relayMigration, startRelay } from './services/relay.ts'
+import { createCaseFiles } from './services/runner/case-files.ts'
 import { parseTargetDeny } from './services/runner/case/deny.ts'
 import { createExecuteRun } from './services/runner/execute.ts'
 import { createPinned } from './services/runner/pinned.ts'
@@ -125,11 +127,25 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     const targetDeny = parseTargetDeny(config.targetDeny)
     const leases = createLeases(db)
     const pinned = createPinned({ folds, blobs, cipher: secrets })
-    const execute = createExecuteRun({ store, handle, blobs, cipher: secrets, pinned, sandboxes, targetDeny, clock })
+    const files = createCaseFiles({ models, folds, blobs })
+    const execute = createExecuteRun({
+      store,
+      handle,
+      blobs,
+      cipher: secrets,
+      pinned,
+      files,
+      sandboxes,
+      targetDeny,
+      clock,
+    })
     const concurrency = config.runConcurrency
     const runner = startRunner({ messages, handle, folds, feed, leases, execute, concurrency, log })
-    stopping.signal.addEventListener('abort', runner.drain, { once: true })
-    stops.push(() => runner.stop({ soon: leavingSoon.signal, now: leavingNow.signal }))
+    // Beside the gateway, not after it: calls that wait for runs keep it open, and end when no run will end here any more.
+    const givenBack = once(stopping.signal, 'abort')
+      .then(() => runner.stop({ soon: leavingSoon.signal, now: leavingNow.signal }))
+      .finally(() => closing.abort())
+    stops.push(() => givenBack)
     const relay = startRelay({ store, messages, db, models, leases, log })
     stops.push(relay.stop)
     const deadline = config.runDeadline

@@ -19,6 +19,7 @@ import { type CaseToRun, runCase } from './case/run-case.ts'
 import { RunSecrets } from './case/run-secrets.ts'
 import { sandboxScripts } from './case/sandbox-scripts.ts'
 import type { ScopeChanges } from './case/scripts.ts'
+import type { FilesOfProject } from './case-files.ts'
 import type { Pinned } from './pinned.ts'
 import { createResultWriter } from './result-writer.ts'
 import { resumed } from './resume.ts'
@@ -51,11 +52,13 @@ export function createExecuteRun(deps: {
   blobs: Pick<Blobs, 'spill' | 'unspill'>
   cipher: Cipher
   pinned: Pinned
+  /** Where it is not said, cases have no files. */
+  files?: FilesOfProject
   sandboxes: Pick<SandboxPool, 'open'>
   targetDeny: TargetDeny
   clock: Clock
 }): ExecuteRun {
-  const { store, handle, blobs, cipher, pinned, sandboxes, targetDeny, clock } = deps
+  const { store, handle, blobs, cipher, pinned, files, sandboxes, targetDeny, clock } = deps
 
   /** What a debug run saves goes into the environment, once for each attempt at a case however often it is appended. */
   async function saveDebugVariables(
@@ -149,7 +152,14 @@ export function createExecuteRun(deps: {
       signal: now,
     })
     const resume = first && (await resumed({ store, blobs, cipher }, claimed, first, surroundings))
-    const flow = openFlow({ environment: surroundings, debug: request.debug, scripts, targetDeny, ...resume })
+    const flow = openFlow({
+      environment: surroundings,
+      debug: request.debug,
+      scripts,
+      targetDeny,
+      ...(files && { files: files(request.project) }),
+      ...resume,
+    })
     const last = places.at(-1)
     const writer = createResultWriter<Performed>((performed) =>
       record(claimed, performed, performed.at(-1)?.place === last),

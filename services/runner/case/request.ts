@@ -1,8 +1,9 @@
 import { JsonNumber, isArray, isObject, type Json, type JsonObject } from '../../../contracts/json.ts'
-import { bodyOf, type RequestBody } from './body.ts'
+import { bodyOf, formBody, type RequestBody } from './body.ts'
 import { CaseFault } from './fault.ts'
 import { queryOf } from './form.ts'
 import { authorizationOf, basicAuthorization, headerMembers, mergeHeaders, type HeaderMap } from './headers.ts'
+import type { Part } from './multipart.ts'
 import { str, truthy } from './python.ts'
 import { prepareUrl, type TargetUrl } from './url.ts'
 
@@ -35,6 +36,8 @@ export type RequestContext = Readonly<{
   /** The `Cookie` header for this address: the jar's cookies, then `own`. */
   cookieHeader: (url: TargetUrl, own: readonly (readonly [string, string])[]) => string | undefined
   boundary: () => string
+  /** The form that the case's `file` asks for: it takes the place of `data`, and `json` is not sent beside it. */
+  upload?: readonly Part[] | undefined
 }>
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
@@ -47,7 +50,6 @@ export type Asked = Readonly<{ method: string; address: string }>
 
 /** What a case asks for. `data` is the case with its variables substituted, `host` the environment's. Throws `CaseFault`. */
 export function askedBy(data: JsonObject, host: Json | undefined): Asked {
-  if (truthy(data.get('file'))) throw new CaseFault('file(文件上传)暂不支持')
   const called = objectOf(data.get('interface'), 'interface')
   const url = called.get('url') ?? ''
   const method = called.get('method') ?? null
@@ -84,14 +86,25 @@ export function buildRequest(
     headerMembers(request.get('headers'), 'request.headers'),
     headerMembers(data.get('headers'), 'headers'),
   ])
-  const body = bodyOf(request, context.boundary)
+  const { upload } = context
+  const body = upload ? uploadBody(upload, request, context.boundary()) : bodyOf(request, context.boundary)
   const cookies = cookiesOf(request.get('cookies'))
   const cookie = headers.has('Cookie') ? undefined : context.cookieHeader(url, cookies)
   const authorization =
     authorizationOf(request.get('auth')) ??
     (url.credentials && basicAuthorization(url.credentials.user, url.credentials.password))
-  const wire = { method, url, headers: finish(headers, { method, body, cookie, authorization }), body }
+  const wire = {
+    method,
+    url,
+    headers: finish(headers, { method, body, cookie, authorization, uploads: upload !== undefined }),
+    body,
+  }
   return { wire, transport: transportOf(request), cookies, dropped }
+}
+
+function uploadBody(upload: readonly Part[], request: JsonObject, boundary: string): RequestBody {
+  if (truthy(request.get('files'))) throw new CaseFault('file(文件上传)与请求参数files不能同时使用')
+  return formBody(upload, boundary)
 }
 
 function objectOf(json: Json | undefined, field: string): JsonObject {
@@ -108,11 +121,14 @@ function takeContentType(headers: HeaderMap, body: RequestBody): string | undefi
   if (headers.spelling('Content-Type') !== 'Content-Type') return headers.has('Content-Type') ? undefined : body.type
   const given = headers.get('Content-Type') ?? ''
   headers.delete('Content-Type')
-  const fits = body.kind === 'text' || body.kind === 'bytes' || (body.kind === 'json' && /[/+]json\s*(;|$)/i.test(given))
+  const fits =
+    body.kind === 'text' || body.kind === 'bytes' || (body.kind === 'json' && /[/+]json\s*(;|$)/i.test(given))
   return fits ? given : body.type
 }
 
 type Finish = Readonly<{
+  /** The body is the form of `file`, whose type goes before any that is given. */
+  uploads: boolean
   method: string
   body: RequestBody
   cookie: string | undefined
@@ -120,8 +136,9 @@ type Finish = Readonly<{
 }>
 
 /** Adds what the body, the jar and the login bring, in the order in which requests adds it. */
-function finish(headers: HeaderMap, { method, body, cookie, authorization }: Finish): HeaderMap {
-  const contentType = takeContentType(headers, body)
+function finish(headers: HeaderMap, { method, body, cookie, authorization, uploads }: Finish): HeaderMap {
+  if (uploads) headers.set('Content-Type', body.type ?? '')
+  const contentType = uploads ? undefined : takeContentType(headers, body)
   if (cookie !== undefined) headers.set('Cookie', cookie)
   setContentLength(headers, method, body)
   if (contentType !== undefined) headers.set('Content-Type', contentType)

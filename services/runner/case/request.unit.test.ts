@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseJson, type Json, type JsonObject } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
+import type { Part } from './multipart.ts'
 import { askedBy, buildRequest, proxyFor, type Asked, type BuiltRequest } from './request.ts'
 import { prepareUrl } from './url.ts'
 
@@ -11,7 +12,7 @@ type Given = {
   method?: string
   headers?: string
   request?: string
-  file?: string
+  upload?: readonly Part[]
   host?: Json | undefined
   environment?: string
   jar?: string
@@ -28,7 +29,6 @@ function build(given: Given): BuiltRequest & Asked {
     ],
     ['headers', parseJson(given.headers ?? '{}')],
     ['request', parseJson(given.request ?? '{}', { nonFinite: true })],
-    ['file', parseJson(given.file ?? '[]')],
   ])
   const asked = askedBy(data, 'host' in given ? given.host : 'http://h')
   const built = buildRequest(asked, data, parseJson(given.environment ?? 'null'), {
@@ -36,6 +36,7 @@ function build(given: Given): BuiltRequest & Asked {
       [...(given.jar === undefined ? [] : [given.jar]), ...own.map(([name, value]) => `${name}=${value}`)].join('; ') ||
       undefined,
     boundary: () => 'B',
+    upload: given.upload,
   })
   return { ...asked, ...built }
 }
@@ -315,8 +316,44 @@ describe('body', () => {
     expect(() => build({ request })).toThrow('files')
   })
 
-  test.each(['[["f",["a.txt","1","text/plain"]]]', '{"f":"text"}'])('uploads are not served yet: %s', (file) => {
-    expect(() => build({ file })).toThrow('file')
+  describe('the form of file', () => {
+    const upload = [{ name: 't', content: 'v' }]
+    const FORM = '--B\r\nContent-Disposition: form-data; name="t"\r\n\r\nv\r\n--B--\r\n'
+
+    test('takes the place of data, and json is not sent beside it', () => {
+      for (const request of [
+        '{}',
+        '{"data":{"b":2}}',
+        '{"data":"text","json":{"a":1}}',
+        '{"json":{"a":1},"files":{}}',
+      ]) {
+        expect([request, bodyText({ request, upload })]).toEqual([request, FORM])
+      }
+      expect(bodyText({ method: 'GET', upload })).toBe(FORM)
+    })
+
+    test('has a type that goes before any that is given, at its place', () => {
+      const given = [
+        '{"Content-Type":"a/b","X":"1"}',
+        '{"content-type":"a/b","X":"1"}',
+        '{"X":"1"}',
+        '{"Content-Type":null}',
+      ]
+      const type = ['Content-Type', 'multipart/form-data; boundary=B']
+      const length = ['Content-Length', String(FORM.length)]
+      expect(given.map((headers) => sentHeaders({ headers, upload }).slice(4))).toEqual([
+        [type, ['X', '1'], length],
+        [type, ['X', '1'], length],
+        [['X', '1'], type, length],
+        [type, length],
+      ])
+    })
+
+    test('does not go with files of the request', () => {
+      expect(() => build({ request: '{"files":{"f":"x"}}', upload })).toThrow(
+        'file(文件上传)与请求参数files不能同时使用',
+      )
+    })
   })
 })
 

@@ -29,6 +29,7 @@ import {
   type ShownExchange,
 } from './result.ts'
 import type { Assertion, ScriptOutcome, ScriptResponse } from './scripts.ts'
+import { uploadOf } from './upload.ts'
 import { substitute } from './variables.ts'
 
 /** A case as it is kept: JSON fields as their texts. */
@@ -165,12 +166,14 @@ class CaseRun {
   async request(): Promise<ScriptResponse> {
     const { flow, data } = this
     const environmentHeaders = this.substitute()
+    const upload = await uploadOf(data.get('file'), flow.files)
     const asked = askedBy(data, flow.ENV.get('host'))
     this.log.add('INFO', `发送[${asked.method}]请求 : 请求地址为${asked.address}：`)
     try {
       const built = buildRequest(asked, data, environmentHeaders, {
         cookieHeader: (url, own) => flow.cookies.header(url, own),
         boundary: () => randomBytes(16).toString('hex'),
+        upload,
       })
       this.built(built)
       data.set('headers', new Map([...members(environmentHeaders), ...members(data.get('headers'))]))

@@ -344,9 +344,40 @@ describe('verdicts', () => {
     expect([result.state, target.requests.length]).toEqual(['错误', 31])
   })
 
-  test('uploads are said not to be served', async () => {
-    const { result } = await run(flowWith(scriptsThat(), targetThat()), { file: json('[["f","x"]]') })
-    expect(result.log_data.at(-2)).toEqual(['EXCEPT', 'ValueError: file(文件上传)暂不支持\n'])
+  describe('a case with files', () => {
+    const asked: string[] = []
+    const files = (reference: string) => {
+      asked.push(reference)
+      const bytes = Buffer.from([0, 255])
+      return Promise.resolve(reference === '7' ? { name: 'kept.sql', type: 'a/b', bytes } : undefined)
+    }
+
+    test('sends them as a form, with variables replaced and as the setup script left them', async () => {
+      const setup = scriptsThat({
+        data: json('{"interface":{"url":"/p","method":"post"},"file":[["${{field}}",["${{name}}","${{id}}","c/d"]]]}'),
+        env: json('{"field":"up","name":"数据.sql","id":7}'),
+      })
+      const target = targetThat()
+      const { result } = await run(flowWith(setup, target, { files }), { setupScript: 'x', file: json('[["f","x"]]') })
+      expect(result.state).toBe('成功')
+      const body = Buffer.from(target.requests[0]?.body.bytes ?? [])
+      expect(body.includes(Buffer.from('name="up"; filename="数据.sql"\r\nContent-Type: c/d\r\n\r\n'))).toBe(true)
+      expect(body.includes(Buffer.from([13, 10, 0, 255, 13, 10]))).toBe(true)
+      expect(result.requests_body).toContain('filename="数据.sql"\r\nContent-Type: c/d\r\n\r\nbase64(2字节)：AP8=\r\n')
+    })
+
+    test('is 错误 before anything is sent when one is not there, and names it', async () => {
+      const target = targetThat()
+      const { result } = await run(flowWith(scriptsThat(), target, { files }), {
+        file: json(String.raw`[["f",["a.sql","D:\\dir\\a.sql","a/b"]]]`),
+      })
+      expect([result.state, target.requests]).toEqual(['错误', []])
+      expect(asked.at(-1)).toBe(String.raw`D:\dir\a.sql`)
+      expect(result.log_data.slice(-2)).toEqual([
+        ['EXCEPT', 'ValueError: file的f引用的文件不存在：D:\\dir\\a.sql\n'],
+        ['ERROR', expect.stringContaining('【错误Error】')],
+      ])
+    })
   })
 
   test('a sandbox that cannot be had is told, and the run goes on', async () => {
