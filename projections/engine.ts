@@ -69,6 +69,9 @@ export interface ProjectionEngine extends ReadModels {
 
 const LONGEST_PAUSE = 5_000
 
+/** Milliseconds from one batch to the next while nobody waits for it: what a run says case by case is written together. */
+const BREATH = 20
+
 /** The projections' names, and those of all their tables, must differ from each other. */
 export function createProjectionEngine(options: ProjectionEngineOptions): ProjectionEngine {
   return new Engine(options)
@@ -166,6 +169,7 @@ class Engine implements ProjectionEngine {
         {
           ...this.#options,
           bell: this.#bell,
+          breathe: (leaving) => this.#passing.untilAsked(BREATH, leaving),
           applied: (events) => this.#tell(events),
           progressed: () => this.#passing.check(),
           switched: ({ projection, generation }) => this.#live.set(projection.name, generation),

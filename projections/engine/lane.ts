@@ -25,6 +25,8 @@ export type LaneOptions = Readonly<{
   log: Log
   /** Milliseconds before each further attempt to apply a single event. */
   retryPauses: readonly number[]
+  /** Called between two batches at the log's end: resolves when there is reason for the next. */
+  breathe(signal: AbortSignal): Promise<void>
   events: LaneEvents
 }>
 
@@ -56,7 +58,7 @@ export class Lane {
 
   /** The lane of those that are at the log's end: whatever is there now is one batch. Runs until `signal` is aborted. */
   async follow(signal: AbortSignal): Promise<void> {
-    const { store } = this.#options
+    const { store, breathe } = this.#options
     await this.#whileOpen(async () => {
       for await (const events of store.follow(this.position, signal)) {
         const done = await this.hold()
@@ -66,6 +68,7 @@ export class Lane {
         } finally {
           done()
         }
+        await breathe(signal)
       }
     })
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Position } from '../../contracts/core.ts'
+import { Bell } from '../../platform/bell.ts'
 
 /** Where projections are whose state this process knows, and where to ask for the others. */
 export interface Progress {
@@ -24,6 +25,8 @@ export class Passing {
   readonly #progress: Progress
   readonly #here = new Set<Waiter>()
   readonly #elsewhere = new Set<Waiter>()
+  /** Rings for each who comes to wait. */
+  readonly #asked = new Bell()
   #polling = false
   #poll = SHORTEST_POLL
   #closed = false
@@ -39,6 +42,7 @@ export class Passing {
     const waiter = { position, done }
     const deadline = setTimeout(done, milliseconds, false)
     this.#here.add(waiter)
+    this.#asked.ring()
     this.check()
     try {
       return await promise
@@ -47,6 +51,11 @@ export class Passing {
       this.#here.delete(waiter)
       this.#elsewhere.delete(waiter)
     }
+  }
+
+  /** Resolves as soon as anyone waits, at once when someone does; after `milliseconds` at the latest, or when `signal` is aborted. */
+  async untilAsked(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (this.#here.size === 0) await this.#asked.next(this.#asked.rung, milliseconds, signal)
   }
 
   /** To be called after every change of what `here` or `elsewhere` answers. */
