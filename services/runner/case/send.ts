@@ -132,6 +132,15 @@ function guardedLookup(targetDeny: TargetDeny): LookupFunction {
   }
 }
 
+/**
+ * A body of no bytes whose length is told whatever the method: `Content-Length: 0`, as requests does and some targets insist on (411). The
+ * client tells a number 0 with a few methods alone; of a Blob that cannot be streamed it tells `size` as it is.
+ */
+const NO_BYTES = Object.defineProperties(new Blob([]), {
+  size: { value: 0n },
+  stream: { value: undefined },
+}) as unknown as Uint8Array
+
 /** One request under way: its timers, what has come so far, and how a failure is told to the user. */
 class Exchange {
   readonly request: WireRequest
@@ -200,7 +209,7 @@ class Exchange {
       path: url.path,
       method,
       headers: Object.fromEntries(written),
-      body: body.bytes,
+      body: headers.get('Content-Length') === '0' ? NO_BYTES : body.bytes,
       reset: headers.get('Connection')?.toLowerCase() === 'close',
       // The name to be certified is the address's, whatever `Host` says.
       ...(headers.has('Host') && isIP(url.hostname) === 0 ? { servername: url.hostname } : {}),
