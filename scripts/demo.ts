@@ -6,7 +6,7 @@ import { type Config, readConfig } from '../platform/config.ts'
 import { DataDirectoryInUse, lockDataDirectory } from '../platform/data-directory.ts'
 import { createLogger } from '../platform/logger.ts'
 import { openShop, type Shop } from './demo/shop.ts'
-import { CASES, ENVIRONMENT, INTERFACES, type Outcome, PROJECT, surprises } from './demo/story.ts'
+import { CASES, ENVIRONMENT, FILE, type FlowOutcome, INTERFACES, PROJECT, SCENE, surprises } from './demo/story.ts'
 import { heading, made, verdict } from './demo/transcript.ts'
 
 /** What the demo makes stays there, and the next demo adds to it; `npm start` has a folder of its own. */
@@ -15,8 +15,8 @@ const DATA_DIR = '.data/demo'
 const USER = 'admin'
 
 /**
- * `npm run demo`: a shop and the platform are started, cases are made over REST and run against the shop, one finds a defect. Then the
- * platform goes on until Ctrl-C; with `--once` it stops by itself. Exits 1 when anything went otherwise than it should.
+ * `npm run demo`: a shop and the platform are started, a flow is made over REST and run against the shop: it registers, logs in, orders,
+ * uploads a file, and its last case finds a defect. Then the platform goes on until Ctrl-C; with `--once` it stops by itself. Exits 1 when anything went otherwise than it should.
  */
 export async function main(args: readonly string[]): Promise<void> {
   if (args.some((arg) => arg !== '--once')) {
@@ -105,34 +105,44 @@ async function tell(url: string, shop: Shop, password: string): Promise<readonly
     interfaces.push(id)
     made('interface', id, `${each.name}, ${each.method.toUpperCase()} ${each.url}`)
   }
-  const [unsaved, ...others] = CASES
-  const toRun: unknown[] = [{ ...unsaved?.content, interface: INTERFACES[unsaved?.interface ?? 0] }]
-  for (const { interface: nth, content } of others) {
+  const file = await upload(url, project.id, token)
+  made('file', file.id, file.info[0])
+  const cases: number[] = []
+  for (const { interface: nth, content } of CASES) {
     const { id } = await create('/api/TestInterFace/cases/', { ...content, interface: interfaces[nth] })
-    toRun.push(id)
+    cases.push(id)
     made('case', id, content.title)
   }
+  const scene = await create('/api/testFlow/scenes/', { ...SCENE, project: project.id })
+  for (const [sort, icase] of cases.entries()) await create('/api/testFlow/icases/', { icase, scene: scene.id, sort })
+  made('flow', scene.id, `${SCENE.name}, of these ${cases.length} cases`)
 
-  heading('Run (the first one waits until the Python sandbox is up)')
-  const outcomes: Outcome[] = []
-  for (const cases of toRun) {
-    const outcome = await create<Outcome>('/api/TestInterFace/cases/run/', { env: env.id, cases })
-    outcomes.push(outcome)
-    verdict(outcome)
-    if (outcome.state !== '成功') console.log(`        report: ${url}/api/testTask/report/${outcome.record}/`)
-  }
-  const count = (state: Outcome['state']): number => outcomes.filter((outcome) => outcome.state === state).length
-  console.log(`\n  ${count('成功')} 成功, ${count('失败')} 失败 (on purpose), ${count('错误')} 错误`)
-  return surprises(outcomes)
+  heading('Run (the first script waits until the Python sandbox is up)')
+  const outcome = await create<FlowOutcome>('/api/testFlow/scenes/run/', { env: env.id, scene: scene.id })
+  for (const each of outcome.cases) verdict(each)
+  console.log(`\n  ${outcome.success} 成功, ${outcome.fail} 失败 (on purpose), ${outcome.error} 错误`)
+  console.log(`  report: ${url}/api/testTask/report/${outcome.record}/`)
+  return surprises(outcome.cases)
 }
 
-/** One REST call; throws with the platform's own words when it refuses. */
+/** Uploads the file that the flow sends on to the shop (seed 000 四.3.2). */
+async function upload(url: string, project: number, token: string): Promise<{ id: number; info: readonly [string] }> {
+  const form = new FormData()
+  form.set('project', String(project))
+  form.set('file', new File([FILE.text], FILE.name, { type: FILE.type }))
+  return sent(url, '/api/testPro/files/', { body: form, headers: { Authorization: `Bearer ${token}` } })
+}
+
 async function post<T>(url: string, path: string, body: object, token?: string): Promise<T> {
-  const response = await fetch(url + path, {
-    method: 'POST',
+  return sent(url, path, {
     headers: { 'Content-Type': 'application/json', ...(token !== undefined && { Authorization: `Bearer ${token}` }) },
     body: JSON.stringify(body),
   })
+}
+
+/** One REST call; throws with the platform's own words when it refuses. */
+async function sent<T>(url: string, path: string, request: RequestInit): Promise<T> {
+  const response = await fetch(url + path, { method: 'POST', ...request })
   if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`)
   return (await response.json()) as T
 }
