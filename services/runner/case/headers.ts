@@ -1,6 +1,7 @@
 import { JsonNumber, isArray, isObject, type Json } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
-import { str } from './python.ts'
+import { bytesOf } from './python-value.ts'
+import { str, truthy } from './python.ts'
 
 /** Headers in order. Names are compared without case: a later one keeps the place of the first and takes its own spelling. */
 export class HeaderMap {
@@ -55,7 +56,7 @@ const NOT_SENT = ['transfer-encoding', 'keep-alive', 'upgrade', 'expect']
 
 function headerText(name: string, json: Json): string {
   if (isObject(json) || isArray(json)) throw new CaseFault(`请求头${name}的值应为文本`)
-  const value = str(json).trim()
+  const value = (bytesOf(json)?.toString('latin1') ?? str(json)).trim()
   if (!VALUE.test(value)) throw new CaseFault(`请求头${name}的值含有HTTP不允许的字符：${JSON.stringify(value)}`)
   return value
 }
@@ -105,9 +106,9 @@ export function basicAuthorization(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`, 'latin1').toString('base64')}`
 }
 
-/** What `auth` stands for: `[user, password]`; null or empty means none. */
+/** What `auth` stands for: `[user, password]`; what Python takes as false means none. */
 export function authorizationOf(auth: Json | undefined): string | undefined {
-  if (auth === undefined || auth === null || (isArray(auth) && auth.length === 0)) return undefined
+  if (auth === undefined || !truthy(auth)) return undefined
   const [user, password] = isArray(auth) && auth.length === 2 ? auth : []
   const texts = [user, password].map((part) =>
     typeof part === 'string' || part instanceof JsonNumber ? str(part) : undefined,

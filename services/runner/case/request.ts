@@ -41,8 +41,8 @@ export type RequestContext = Readonly<{
 }>
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-/** Methods that the client sends `Content-Length: 0` with when there is no body. */
-const EXPECTS_BODY = ['PUT', 'POST', 'PATCH', 'QUERY', 'PROPFIND', 'PROPPATCH']
+/** Methods that nothing is said with when there is no body; all others say `Content-Length: 0`. */
+const BODILESS = ['GET', 'HEAD']
 const DEFAULT_TIMEOUT_MS = 30_000
 
 /** What is asked of whom, as the log tells it: before `params`. */
@@ -78,7 +78,7 @@ export function buildRequest(
   if (!TOKEN.test(method) || method === 'CONNECT') throw new CaseFault(`请求方法无效：${method}`)
   const request = objectOf(data.get('request'), 'request')
   for (const key of ['hooks', 'cert']) {
-    if (request.has(key) && request.get(key) !== null) throw new CaseFault(`请求参数${key}不支持`)
+    if (truthy(request.get(key))) throw new CaseFault(`请求参数${key}不支持`)
   }
   const url = prepareUrl(address, queryOf(request.get('params')))
   const { headers, dropped } = mergeHeaders([
@@ -99,7 +99,7 @@ export function buildRequest(
     headers: finish(headers, { method, body, cookie, authorization, uploads: upload !== undefined }),
     body,
   }
-  return { wire, transport: transportOf(request), cookies, dropped }
+  return { wire, transport: transportOf(request, url), cookies, dropped }
 }
 
 function uploadBody(upload: readonly Part[], request: JsonObject, boundary: string): RequestBody {
@@ -146,14 +146,19 @@ function finish(headers: HeaderMap, { method, body, cookie, authorization, uploa
   return headers
 }
 
-/** `Content-Length` as the client really sends it. */
+/** `Content-Length` as it is really sent. */
 export function setContentLength(headers: HeaderMap, method: string, body: RequestBody): void {
   const length = body.bytes?.length ?? 0
-  if (length > 0 || EXPECTS_BODY.includes(method)) headers.set('Content-Length', String(length))
+  if (length > 0 || !BODILESS.includes(method)) headers.set('Content-Length', String(length))
+}
+
+/** The members of a part that may be left out: what Python takes as false is as good as none. */
+function optionalMembers(json: Json | undefined, field: string): JsonObject {
+  return truthy(json) ? objectOf(json, field) : new Map()
 }
 
 function cookiesOf(json: Json | undefined): readonly (readonly [string, string])[] {
-  return [...objectOf(json, 'cookies')]
+  return [...optionalMembers(json, 'cookies')]
     .filter(([, value]) => value !== null)
     .map(([name, value]) => {
       if (isObject(value) || isArray(value)) throw new CaseFault(`cookies的${name}应为文本`)
@@ -161,22 +166,24 @@ function cookiesOf(json: Json | undefined): readonly (readonly [string, string])
     })
 }
 
-function transportOf(request: JsonObject): Transport {
+function transportOf(request: JsonObject, url: TargetUrl): Transport {
   const redirects = request.get('allow_redirects')
   const verify = request.get('verify') ?? true
-  if (typeof verify !== 'boolean') throw new CaseFault('verify应为true或false')
+  if (typeof verify === 'string' && verify !== '' && url.scheme === 'https') {
+    throw new CaseFault('verify应为true或false，不支持证书文件')
+  }
   return {
     timeouts: timeoutsOf(request.get('timeout') ?? null),
     allowRedirects: redirects === undefined || truthy(redirects),
-    verify,
+    verify: truthy(verify),
     proxies: proxiesOf(request.get('proxies')),
   }
 }
 
 /** `timeout`: seconds, or `[connect, read]`; null means the default. */
 function timeoutsOf(json: Json): Timeouts {
-  const [connect = null, read = null, ...rest] = isArray(json) ? json : [json, json]
-  if (rest.length > 0) throw new CaseFault('timeout应为秒数或[连接秒数, 读取秒数]')
+  const [connect = null, read = null] = isArray(json) ? json : [json, json]
+  if (isArray(json) && json.length !== 2) throw new CaseFault('timeout应为秒数或[连接秒数, 读取秒数]')
   return { connect: milliseconds(connect), read: milliseconds(read) }
 }
 
@@ -190,7 +197,7 @@ function milliseconds(json: Json): number {
 
 function proxiesOf(json: Json | undefined): ReadonlyMap<string, string> {
   const proxies = new Map<string, string>()
-  for (const [name, value] of objectOf(json, 'proxies')) {
+  for (const [name, value] of optionalMembers(json, 'proxies')) {
     if (value === null || value === '') continue
     if (typeof value !== 'string') throw new CaseFault(`proxies的${name}应为文本`)
     const address = value.includes('://') ? value : `http://${value}`

@@ -180,8 +180,8 @@ describe('headers', () => {
     ['POST', '0'],
     ['PUT', '0'],
     ['PATCH', '0'],
-    // What the client really sends: requests says 0 here too.
-    ['DELETE', undefined],
+    ['DELETE', '0'],
+    ['OPTIONS', '0'],
     ['GET', undefined],
     ['HEAD', undefined],
   ])('Content-Length of %s without a body', (method, length) => {
@@ -409,7 +409,7 @@ describe('transport', () => {
     expect(build({ request }).transport.timeouts).toEqual(timeouts)
   })
 
-  test.each(['0', '-1', '"5"', 'true', '[1,2,3]', '{}', '1e400', '99999999'])(
+  test.each(['0', '-1', '"5"', 'true', '[]', '[1]', '[1,2,3]', '{}', '1e400', '99999999'])(
     'the timeout %s is refused',
     (timeout) => {
       expect(() => build({ request: `{"timeout":${timeout}}` })).toThrow('timeout')
@@ -426,9 +426,20 @@ describe('transport', () => {
     expect(build({ request }).transport).toMatchObject({ allowRedirects, verify })
   })
 
+  test('a certificate file is refused where it would be needed', () => {
+    expect(() => build({ request: '{"verify":"/ca.pem"}', url: 'https://h/' })).toThrow('verify')
+    expect(build({ request: '{"verify":"/ca.pem"}' }).transport.verify).toBe(true)
+  })
+
+  test.each(['{"hooks":{}}', '{"auth":""}', '{"auth":false}', '{"cookies":[]}', '{"proxies":""}', '{"cert":""}'])(
+    '%s is as good as none',
+    (request) => {
+      expect(build({ request }).transport).toEqual(build({ request: '{}' }).transport)
+    },
+  )
+
   test.each([
-    '{"verify":"/ca.pem"}',
-    '{"hooks":{}}',
+    '{"hooks":{"response":[]}}',
     '{"cert":"x"}',
     '{"proxies":{"http":5}}',
     '{"proxies":{"http":"socks5://h"}}',
