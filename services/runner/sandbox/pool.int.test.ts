@@ -38,6 +38,18 @@ test('no two runs share an interpreter', async () => {
     ).toEqual(['False {} False'])
 }, 60_000)
 
+test('who is told to leave does not wait for an interpreter that is slow to start', async () => {
+  const slow = pool({ size: 0 })
+  const leaving = new AbortController()
+  let started = false
+  const first = slow.open().then(() => (started = true))
+  const opening = slow.open({ signal: leaving.signal })
+  leaving.abort(new Error('the platform stops'))
+  await expect(opening).rejects.toThrow('the platform stops')
+  expect(started).toBe(false)
+  await first
+})
+
 describe('a snapshot', () => {
   test('is made once, and made again when it is damaged, cut short or gone', async () => {
     const cacheDir = await mkdtemp(join(tmpdir(), 'testledger-snapshot-'))

@@ -66,9 +66,9 @@ class Pool implements SandboxPool {
 
   async open({ signal }: { signal?: AbortSignal } = {}): Promise<Sandbox> {
     signal?.throwIfAborted()
-    const child = await this.#take()
+    const child = await this.#takeUnless(signal)
     const { scriptTimeoutMs } = this.#options
-    return new RunSandbox({ child, acquire: () => this.#take(), scriptTimeoutMs, signal })
+    return new RunSandbox({ child, acquire: () => this.#takeUnless(signal), scriptTimeoutMs, signal })
   }
 
   warm(): void {
@@ -127,6 +127,26 @@ class Pool implements SandboxPool {
     const child = await this.#start()
     this.warm()
     return child
+  }
+
+  /** Whoever is told to leave does not wait for an interpreter that is slow to start; nobody needs it when it comes. */
+  async #takeUnless(aborted: AbortSignal | undefined): Promise<WalledChild> {
+    const taking = this.#take()
+    const left = Promise.withResolvers<never>()
+    const leave = (): void => left.reject(aborted?.reason)
+    aborted?.addEventListener('abort', leave, { once: true })
+    if (aborted?.aborted === true) leave()
+    try {
+      return await Promise.race([taking, left.promise])
+    } catch (problem) {
+      taking.then(
+        (child) => child.kill(),
+        () => undefined,
+      )
+      throw problem
+    } finally {
+      aborted?.removeEventListener('abort', leave)
+    }
   }
 
   #start(): Promise<WalledChild> {
