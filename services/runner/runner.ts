@@ -21,10 +21,8 @@ const AGAIN = 1_000
 
 /** A runner at work. */
 export type Runner = Readonly<{
-  /** Takes no new run from now on. */
-  drain(): void
   /**
-   * Drains: waits for the runs under way until `soon` is aborted, then for their cases under way until `now` is, and gives back what
+   * Takes no new run from now on, waits for the runs under way until `soon` is aborted, then for their cases under way until `now` is, and gives back what
    * has not ended, for another runner or the next start.
    */
   stop(leaving: Readonly<{ soon: AbortSignal; now: AbortSignal }>): Promise<void>
@@ -196,12 +194,9 @@ export function startRunner(deps: {
     draining.signal,
   )
 
-  const drain = (): void => draining.abort()
-
   return {
-    drain,
     async stop({ soon, now }) {
-      drain()
+      draining.abort()
       follow(leavingSoon, soon)
       follow(leavingSoon, now)
       follow(leavingNow, now)

@@ -1,3 +1,4 @@
+import type { Position, StreamId } from '../../contracts/core.ts'
 import { runStream } from '../../contracts/run.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { run } from '../commands/run.ts'
@@ -27,6 +28,12 @@ export function createRunEnds(deps: {
     }
   })
 
+  /** The position of the run's last event when it has ended. */
+  async function endOf(stream: StreamId): Promise<Position | undefined> {
+    const { state, position } = await folds.refresh(run, stream)
+    return state.status === 'finished' ? position : undefined
+  }
+
   return {
     async ended(id, milliseconds, signal) {
       const stream = runStream(id)
@@ -40,9 +47,10 @@ export function createRunEnds(deps: {
       if (leaving.aborted) giveUp()
       try {
         // Only now that the end cannot be missed: it may have come before.
-        const fold = await folds.refresh(run, stream)
-        if (fold.state.status === 'finished') resolve(fold.position)
-        const position = await promise
+        const before = await endOf(stream)
+        if (before !== undefined) resolve(before)
+        // Who gives up looks once more: what has just been written may not have been told yet.
+        const position = (await promise) ?? (await endOf(stream))
         return position !== undefined && (await readModels.passed(position), true)
       } finally {
         clearTimeout(timer)
