@@ -3,9 +3,13 @@ const layers = ['contracts', 'platform', 'projections', 'services', 'gateway']
 const above = (layer) =>
   [...layers.slice(layers.indexOf(layer) + 1), 'main\\.ts$', 'test', 'scripts', 'bench'].join('|')
 
-/** Each client of an outside system is imported, as a value, in one place. */
+/**
+ * Each client of an outside system is imported, as a value, in one place. pg has two, for it reaches two systems: the ledger's own
+ * database, and the databases that scripts of cases look into, which share nothing with it.
+ */
 const clients = {
-  pg: '^platform/postgres\\.ts$',
+  pg: '^(platform|services/runner/databases)/postgres\\.ts$',
+  mysql2: '^services/runner/databases/mysql\\.ts$',
   knex: '^platform/postgres\\.ts$',
   undici: '^services/runner/case/send\\.ts$',
   pyodide: '^services/runner/sandbox/',

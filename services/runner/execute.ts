@@ -19,6 +19,7 @@ import { type CaseToRun, runCase } from './case/run-case.ts'
 import { RunSecrets } from './case/run-secrets.ts'
 import { sandboxScripts } from './case/sandbox-scripts.ts'
 import type { ScopeChanges } from './case/scripts.ts'
+import { openDatabases } from './databases/open.ts'
 import type { FilesOfProject } from './case-files.ts'
 import type { Pinned } from './pinned.ts'
 import { createResultWriter } from './result-writer.ts'
@@ -145,10 +146,12 @@ export function createExecuteRun(deps: {
     const [first] = places
     const { request } = claimed
     const surroundings = await pinned.environment(request)
+    const databases = openDatabases(surroundings.db, targetDeny)
     const scripts = sandboxScripts(sandboxes, {
       globalFunc: surroundings.globalFunc,
       debug: request.debug,
       secretPaths: new RunSecrets(surroundings.secretPaths).variables,
+      databases,
       signal: now,
     })
     const resume = first && (await resumed({ store, blobs, cipher }, claimed, first, surroundings))
@@ -182,7 +185,7 @@ export function createExecuteRun(deps: {
       return 'ended'
     } finally {
       scripts.close()
-      await closeFlow(flow)
+      await Promise.all([closeFlow(flow), databases.close()])
       await writer.settled()
     }
   }

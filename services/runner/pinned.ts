@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, parseJson } from '../../contracts/json.ts'
+import { isObject, type Json, type JsonObject, parseJson } from '../../contracts/json.ts'
 import type { Pin, RunCase } from '../../contracts/run.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { type LiveCase, testCase } from '../commands/case.ts'
@@ -13,7 +13,8 @@ import type { CaseToRun } from './case/run-case.ts'
 
 /** What a run pinned, as it stood when the run was asked for. Each rejects when the log does not hold it. */
 export type Pinned = Readonly<{
-  environment(request: Requested['request']): Promise<RunEnvironment>
+  /** `db` is the environment's list of databases, passwords in clear. */
+  environment(request: Requested['request']): Promise<RunEnvironment & Readonly<{ db: Json }>>
   case(wanted: RunCase): Promise<CaseToRun>
 }>
 
@@ -52,6 +53,7 @@ export function createPinned(deps: { folds: Folds; blobs: Pick<Blobs, 'unspill'>
         globalFunc: whole.global_func,
         secrets: await secretValues(cipher, whole),
         secretPaths: whole.secrets,
+        db: parseJson(texts.db),
       }
     },
 

@@ -270,10 +270,13 @@ describe("the environment's functions", () => {
   })
 })
 
-test('db is said not to be served', async () => {
+test('a database that the environment has not is named', async () => {
   await inRun(open(), async ({ run }) => {
     const result = await run({ setupScript: "db.main.execute('select 1')" })
-    expect([result.state, texts(result).some((text) => /db\.main 暂不可用/.test(text))]).toEqual(['错误', true])
+    expect([result.state, texts(result).some((text) => /环境中没有名为 main 的数据库/.test(text))]).toEqual([
+      '错误',
+      true,
+    ])
   })
 })
 

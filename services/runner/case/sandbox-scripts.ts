@@ -1,7 +1,7 @@
 import type { JsonText } from '../../../contracts/json.ts'
 import type { ScriptEnd as SandboxEnd, ScriptOutcome as SandboxOutcome } from '../sandbox/outcome.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
-import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { Sandbox, ScriptDatabases } from '../sandbox/sandbox.ts'
 import type {
   ScopeChanges,
   ScriptCall,
@@ -17,14 +17,20 @@ export type SandboxScripts = ScriptSession & Readonly<{ close: () => void }>
 /** The scripts of one flow in a sandbox of their own, taken from `pool` when the first case needs it. An aborted signal closes it. */
 export function sandboxScripts(
   pool: Pick<SandboxPool, 'open'>,
-  options: Readonly<{ globalFunc: string; debug: boolean; secretPaths?: readonly string[]; signal?: AbortSignal }>,
+  options: Readonly<{
+    globalFunc: string
+    debug: boolean
+    secretPaths?: readonly string[]
+    databases?: ScriptDatabases
+    signal?: AbortSignal
+  }>,
 ): SandboxScripts {
-  const { globalFunc, debug, secretPaths = [], signal } = options
+  const { globalFunc, debug, secretPaths = [], databases, signal } = options
   let opening: Promise<Opened> | undefined
   let closed = false
 
   async function open(): Promise<Opened> {
-    const sandbox = await pool.open(signal === undefined ? {} : { signal })
+    const sandbox = await pool.open({ signal, databases })
     if (closed) sandbox.close()
     return { sandbox, fault: faultOf(await sandbox.begin({ globalFunc, debug, secretPaths })) }
   }

@@ -1,8 +1,9 @@
 import { lookup as resolve, type LookupAddress } from 'node:dns'
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP } from 'node:net'
 import { Agent, ProxyAgent, type Dispatcher } from 'undici'
 import type { TargetDeny } from './deny.ts'
 import { CaseFault } from './fault.ts'
+import { connectFailureWords, denied, guardedLookup } from './reach.ts'
 import { proxyFor, type Transport, type WireRequest } from './request.ts'
 
 /** Bytes of an answer that are read, before and after decoding. */
@@ -95,10 +96,6 @@ export function openConnections(targetDeny: TargetDeny): Connections {
 /** A kept connection that the target closed just when it was used again: these are sent once more, on a fresh one. */
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 
-function denied(address: string): CaseFault {
-  return new CaseFault(`目标地址${address}被禁止访问(TARGET_DENY)`)
-}
-
 /**
  * Literal addresses are never looked up, so they are refused here. Behind a proxy the target's name is looked up by the proxy;
  * what it stands for here is checked all the same.
@@ -117,29 +114,6 @@ async function refuseDenied(targetDeny: TargetDeny, { url }: WireRequest, proxy:
   const bad = addresses.find(({ address }) => targetDeny.denies(address))
   if (bad !== undefined) throw denied(`${url.hostname}(${bad.address})`)
 }
-
-/** Looks up a name and leaves out what is denied: the very addresses that are connected to are those that were checked. */
-function guardedLookup(targetDeny: TargetDeny): LookupFunction {
-  return (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, found) => {
-      if (error !== null) return callback(error, '')
-      const allowed = found.filter(({ address }) => !targetDeny.denies(address))
-      const [first] = allowed
-      if (first === undefined) return callback(denied(`${hostname}(${found.map((f) => f.address).join(', ')})`), '')
-      if (options.all === true) return callback(null, allowed)
-      callback(null, first.address, first.family)
-    })
-  }
-}
-
-/**
- * A body of no bytes whose length is told whatever the method: `Content-Length: 0`, as requests does and some targets insist on (411). The
- * client tells a number 0 with a few methods alone; of a Blob that cannot be streamed it tells `size` as it is.
- */
-const NO_BYTES = Object.defineProperties(new Blob([]), {
-  size: { value: 0n },
-  stream: { value: undefined },
-}) as unknown as Uint8Array
 
 /** One request under way: its timers, what has come so far, and how a failure is told to the user. */
 class Exchange {
@@ -271,14 +245,12 @@ class Exchange {
 /** Failures that users meet, by the code of undici, Node or the system. */
 function failureWords(code: string, answering: boolean, connectMs: number): string | undefined {
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return `连接超时(${connectMs / 1000}秒)`
-  if (code === 'ECONNREFUSED') return '连接被拒绝'
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return '域名解析失败'
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/.test(code)) return '证书校验失败'
   if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return 'TLS握手失败'
   if (code.startsWith('HPE_') || code === 'HTTPParserError') return '响应不是有效的HTTP报文'
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return '响应头过大'
   if (answering) return '响应体不完整，连接提前关闭'
-  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE' ? '连接被对方关闭' : undefined
+  return code === 'UND_ERR_SOCKET' ? '连接被对方关闭' : connectFailureWords(code)
 }
 
 /** Node hands out header bytes; HTTP's are latin-1. */

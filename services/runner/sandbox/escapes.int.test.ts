@@ -75,7 +75,7 @@ while up:
     if 'job' in up.f_locals: channel, seq = up.f_back.f_locals.get('channel', channel), up.f_locals['job']['seq']
     up = up.f_back
 FORGED = {'seq': seq, 'end': {'kind': 'done'}, 'log': [['INFO', 'forged', 'engine']], 'data': '{}', 'env': '{}', 'ENV': '{}',
-    'changes': {'env': {'set': {}, 'deleted': []}, 'ENV': {'set': {}, 'deleted': []}}, 'assertions': [], 'secrets': []}
+    'changes': {'env': {'set': {}, 'deleted': []}, 'ENV': {'set': {}, 'deleted': []}}, 'assertions': [], 'secrets': [], 'faults': {}, 'pending': False}
 `
 
 describe('the host survives', () => {

@@ -1,12 +1,15 @@
 import { describe, expect, test } from '@jest/globals'
-import { encodeCommand, HostileFrame, ReplyReader } from './frames.ts'
+import { encodeCommand, FrameReader, HostileFrame } from './frames.ts'
 
-const reply = (text: string): Buffer => {
+const frame = (text: string, mark: number): Buffer => {
   const body = Buffer.from(text)
   const head = Buffer.alloc(4)
-  head.writeUInt32LE(body.length)
+  head.writeUInt32LE(body.length + mark)
   return Buffer.concat([head, body])
 }
+const reply = (text: string): Buffer => frame(text, 0)
+const question = (text: string): Buffer => frame(text, 2 ** 31)
+const reading = (): FrameReader => new FrameReader({ reply: 100, question: 20 })
 
 describe('a command', () => {
   test('carries the lengths in bytes, the text and the bytes', () => {
@@ -18,27 +21,33 @@ describe('a command', () => {
   })
 })
 
-describe('a reply', () => {
-  test('is whole however it is cut', () => {
-    const reader = new ReplyReader(100)
-    const bytes = [...reply('{"text":"断言"}')]
-    const seen = bytes.map((byte) => reader.push(Buffer.from([byte])))
-    expect(seen.filter((text) => text !== undefined)).toEqual(['{"text":"断言"}'])
-    expect(seen.at(-1)).toBe('{"text":"断言"}')
+describe('a frame', () => {
+  test.each([
+    ['reply', reply],
+    ['question', question],
+  ])('is whole however it is cut: a %s', (kind, made) => {
+    const reader = reading()
+    const seen = [...made('{"t":"断言"}')].map((byte) => reader.push(Buffer.from([byte])))
+    const whole = { kind, json: '{"t":"断言"}' }
+    expect(seen.filter((each) => each !== undefined)).toEqual([whole])
+    expect(seen.at(-1)).toEqual(whole)
   })
 
   test('follows another once that was read', () => {
-    const reader = new ReplyReader(100)
-    expect(reader.push(reply('1'))).toBe('1')
-    expect(reader.push(reply('2'))).toBe('2')
+    const reader = reading()
+    expect(reader.push(question('1'))).toEqual({ kind: 'question', json: '1' })
+    expect(reader.push(reply('2'))).toEqual({ kind: 'reply', json: '2' })
   })
 
-  test('with a length over the longest is refused before its bytes come', () => {
-    expect(() => new ReplyReader(100).push(Buffer.from([101, 0, 0, 0]))).toThrow(HostileFrame)
-    expect(() => new ReplyReader(100).push(Buffer.from([255, 255, 255, 255]))).toThrow(HostileFrame)
+  test('with a length over the longest of its kind is refused before its bytes come', () => {
+    expect(() => reading().push(Buffer.from([101, 0, 0, 0]))).toThrow(HostileFrame)
+    expect(() => reading().push(Buffer.from([21, 0, 0, 128]))).toThrow(HostileFrame)
+    expect(reading().push(Buffer.from([20, 0, 0, 128]))).toBeUndefined()
+    expect(() => reading().push(Buffer.from([255, 255, 255, 255]))).toThrow(HostileFrame)
   })
 
   test('with bytes behind it is refused', () => {
-    expect(() => new ReplyReader(100).push(Buffer.concat([reply('1'), Buffer.from([0])]))).toThrow(HostileFrame)
+    expect(() => reading().push(Buffer.concat([reply('1'), Buffer.from([0])]))).toThrow(HostileFrame)
+    expect(() => reading().push(Buffer.concat([question('1'), reply('1')]))).toThrow(HostileFrame)
   })
 })

@@ -1,7 +1,7 @@
 /** For tests: a pool whose cache all of them share, and a case whose scripts run one after the other. */
 import { fileURLToPath } from 'node:url'
 import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from './pool.ts'
-import type { ResponseData, Sandbox } from './sandbox.ts'
+import type { ResponseData, Sandbox, ScriptDatabases } from './sandbox.ts'
 import type { ScriptOutcome } from './outcome.ts'
 
 /** Kept between test runs: making the snapshot takes seconds, and its name tells all that it depends on. */
@@ -22,6 +22,7 @@ export interface GivenCaseOptions {
   globalFunc?: string
   debug?: boolean
   secretPaths?: readonly string[]
+  databases?: ScriptDatabases
   data?: string
   env?: string
   ENV?: string
@@ -29,8 +30,8 @@ export interface GivenCaseOptions {
 
 /** A run with one case in it. What a script leaves is what the next one gets. */
 export async function givenCase(pool: SandboxPool, options: GivenCaseOptions = {}): Promise<GivenCase> {
-  const sandbox = await pool.open()
-  const { globalFunc = '', debug = false, secretPaths = [] } = options
+  const { globalFunc = '', debug = false, secretPaths = [], databases } = options
+  const sandbox = await pool.open({ databases })
   await sandbox.begin({ globalFunc, debug, secretPaths })
   sandbox.beginCase()
   let { data = '{}', env = '{}', ENV = '{}' } = options

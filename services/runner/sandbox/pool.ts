@@ -2,7 +2,7 @@
  * The sandboxes of a runner: interpreters kept warm, one handed out for each run and never taken back. Nothing is
  * started before the first use (or `warm`), and all that takes long happens in other processes.
  */
-import { RunSandbox, type Sandbox } from './sandbox.ts'
+import { RunSandbox, type Sandbox, type ScriptDatabases } from './sandbox.ts'
 import { snapshotIn, type Snapshot } from './snapshot.ts'
 import { WalledChild } from './walled-child.ts'
 import { findWalls, type WallReport, type Wrapper } from './walls.ts'
@@ -25,7 +25,7 @@ export interface SandboxPoolOptions {
 
 export interface SandboxPool {
   /** A sandbox for one run. An aborted signal closes it. */
-  open(options?: { signal?: AbortSignal }): Promise<Sandbox>
+  open(options?: { signal?: AbortSignal | undefined; databases?: ScriptDatabases | undefined }): Promise<Sandbox>
   /** Starts what is missing in the background. */
   warm(): void
   /** Makes the snapshot that interpreters start from where there is none yet, in the background: the first run need not wait for it. */
@@ -64,11 +64,11 @@ class Pool implements SandboxPool {
     return this.#found().then(({ report }) => report)
   }
 
-  async open({ signal }: { signal?: AbortSignal } = {}): Promise<Sandbox> {
+  async open({ signal, databases }: Parameters<SandboxPool['open']>[0] = {}): Promise<Sandbox> {
     signal?.throwIfAborted()
     const child = await this.#takeUnless(signal)
     const { scriptTimeoutMs } = this.#options
-    return new RunSandbox({ child, acquire: () => this.#takeUnless(signal), scriptTimeoutMs, signal })
+    return new RunSandbox({ child, acquire: () => this.#takeUnless(signal), scriptTimeoutMs, databases, signal })
   }
 
   warm(): void {

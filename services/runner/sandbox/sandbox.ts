@@ -12,7 +12,7 @@ import {
   type ScriptEnd,
   type ScriptOutcome,
 } from './outcome.ts'
-import { ChildEnded, type WalledChild } from './walled-child.ts'
+import { type Answer, ChildEnded, type WalledChild } from './walled-child.ts'
 
 /** An answer as `response` shows it. `elapsedMs` may have fractions; `encoding` is what the headers say, null without. */
 export interface ResponseData {
@@ -33,6 +33,12 @@ export interface ResponseData {
     /** A text is a `str` there, bytes are `bytes`. */
     body: string | Uint8Array | null
   }
+}
+
+/** What scripts reach as `db`: its names, and who answers the questions about them. */
+export interface ScriptDatabases {
+  readonly names: readonly string[]
+  answer(...asked: Parameters<Answer>): ReturnType<Answer>
 }
 
 /** `data`, `env` and `ENV` are JSON texts of objects. `response` is for teardown. */
@@ -76,6 +82,8 @@ export interface RunSandboxOptions {
   /** Gives another for each one that a script took down. */
   acquire: () => Promise<WalledChild>
   scriptTimeoutMs: number
+  /** Without them scripts can ask nothing. */
+  databases?: ScriptDatabases | undefined
   /** Closes the sandbox when it aborts. */
   signal?: AbortSignal | undefined
 }
@@ -83,6 +91,8 @@ export interface RunSandboxOptions {
 export class RunSandbox implements Sandbox {
   readonly #acquire: RunSandboxOptions['acquire']
   readonly #limitMs: number
+  readonly #databases: readonly string[]
+  readonly #answer: Answer | undefined
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = (): void => this.close()
   #child: WalledChild | undefined
@@ -101,10 +111,12 @@ export class RunSandbox implements Sandbox {
   /** What was logged outside of a script: it stands before the next one's lines. */
   #log: LogEntry[] = []
 
-  constructor({ child, acquire, scriptTimeoutMs, signal }: RunSandboxOptions) {
+  constructor({ child, acquire, scriptTimeoutMs, databases, signal }: RunSandboxOptions) {
     this.#child = child
     this.#acquire = acquire
     this.#limitMs = scriptTimeoutMs
+    this.#databases = databases?.names ?? []
+    this.#answer = databases && ((question, asked) => databases.answer(question, asked))
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (signal?.aborted === true) this.close()
@@ -180,7 +192,8 @@ export class RunSandbox implements Sandbox {
 
   async #loadFunctions(child: WalledChild): Promise<void> {
     try {
-      const reply = await this.#ask(child, beginReply, { op: 'begin', ...this.#functions }, undefined)
+      const command = { op: 'begin', databases: this.#databases, ...this.#functions }
+      const reply = await this.#ask(child, beginReply, command, undefined)
       if ('failure' in reply) {
         this.#failure = reply.failure
         return
@@ -201,7 +214,7 @@ export class RunSandbox implements Sandbox {
   ): Promise<T> {
     const seq = (this.#seq += 1)
     const json = typeof command === 'string' ? command : JSON.stringify(command)
-    const reply = await child.ask(`{"seq":${seq},${json.slice(1)}`, bytes, this.#limitMs)
+    const reply = await child.ask(`{"seq":${seq},${json.slice(1)}`, bytes, this.#limitMs, this.#answer)
     const parsed = schema.safeParse(parsedJson(reply))
     if (parsed.success && parsed.data.seq === seq) return parsed.data
     const ended = new ChildEnded('crash', '脚本破坏了沙箱的通信，沙箱已更换')

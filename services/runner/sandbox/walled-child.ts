@@ -2,8 +2,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
-import { EXIT_OUT_OF_MEMORY, REPLY_BYTES } from './child/contract.ts'
-import { encodeCommand, HostileFrame, ReplyReader } from './frames.ts'
+import { EXIT_OUT_OF_MEMORY, QUESTION_BYTES, REPLY_BYTES } from './child/contract.ts'
+import { encodeCommand, FrameReader, HostileFrame } from './frames.ts'
 import type { Limit } from './outcome.ts'
 import type { Wrapper } from './walls.ts'
 
@@ -22,11 +22,25 @@ export class ChildEnded extends Error {
   }
 }
 
-type Asked = { resolve: (json: string) => void; reject: (reason: ChildEnded) => void }
+/**
+ * Answers what a script asks of the host while it runs; both are JSON texts. `leftMs` is what is left of the script's time,
+ * `signal` is aborted when the answer is not wanted any more. A rejection says that no script of ours asks so: it ends the child.
+ */
+export type Answer = (question: string, asked: Readonly<{ leftMs: number; signal: AbortSignal }>) => Promise<string>
+
+interface Asked {
+  resolve: (json: string) => void
+  reject: (reason: ChildEnded) => void
+  answer: Answer | undefined
+  /** By `performance.now()`. */
+  until: number
+  /** Of the question that is being answered. */
+  unwanted?: AbortController
+}
 
 export class WalledChild {
   readonly #process: ChildProcess
-  readonly #reader = new ReplyReader(REPLY_BYTES)
+  readonly #reader = new FrameReader({ reply: REPLY_BYTES, question: QUESTION_BYTES })
   readonly #exited: Promise<void>
   #asked: Asked | undefined
   #ended: ChildEnded | undefined
@@ -83,9 +97,9 @@ export class WalledChild {
     return this.#ended === undefined
   }
 
-  /** Sends one command and gives its reply's JSON text. Rejects with ChildEnded; the child is dead then. */
-  ask(json: string, bytes: Uint8Array | undefined, limitMs: number): Promise<string> {
-    const reply = this.#next(limitMs)
+  /** Sends one command and gives its reply's JSON text; without `answer` questions are refused. Rejects with ChildEnded; the child is dead then. */
+  ask(json: string, bytes: Uint8Array | undefined, limitMs: number, answer?: Answer): Promise<string> {
+    const reply = this.#next(limitMs, answer)
     if (this.alive) this.#channel.write(encodeCommand(json, bytes))
     return reply
   }
@@ -101,7 +115,7 @@ export class WalledChild {
     return this.#exited
   }
 
-  #next(limitMs: number): Promise<string> {
+  #next(limitMs: number, answer?: Answer): Promise<string> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     if (this.#asked !== undefined) return Promise.reject(new Error('a sandbox runs one script at a time'))
     return new Promise((resolve, reject) => {
@@ -113,22 +127,45 @@ export class WalledChild {
         <T>(done: (value: T) => void) =>
         (value: T) => {
           clearTimeout(timer)
+          this.#asked?.unwanted?.abort()
           this.#asked = undefined
           done(value)
         }
-      this.#asked = { resolve: settled(resolve), reject: settled(reject) }
+      const until = performance.now() + limitMs
+      this.#asked = { resolve: settled(resolve), reject: settled(reject), answer, until }
     })
   }
 
   #receive(chunk: Buffer): void {
     if (!this.alive) return
     try {
-      if (this.#asked === undefined) throw new HostileFrame('a reply without a question')
-      const reply = this.#reader.push(chunk)
-      if (reply !== undefined) this.#asked.resolve(reply)
+      if (this.#asked === undefined) throw new HostileFrame('a reply without a command')
+      // A child that has asked does nothing but wait for the answer: so there is never more than one to be held for it.
+      if (this.#asked.unwanted !== undefined) throw new HostileFrame('a frame before the answer')
+      const frame = this.#reader.push(chunk)
+      if (frame?.kind === 'reply') this.#asked.resolve(frame.json)
+      if (frame?.kind === 'question') void this.#answer(this.#asked, frame.json)
     } catch {
-      this.kill(new ChildEnded('crash', '脚本破坏了沙箱的通信，沙箱已更换'))
+      this.#killHostile()
     }
+  }
+
+  async #answer(asked: Asked, question: string): Promise<void> {
+    try {
+      if (asked.answer === undefined) throw new HostileFrame('a question that nobody answers')
+      asked.unwanted = new AbortController()
+      const { signal } = asked.unwanted
+      const answer = await asked.answer(question, { leftMs: asked.until - performance.now(), signal })
+      if (this.#asked !== asked) return
+      await new Promise<void>((written) => void this.#channel.write(encodeCommand(answer), () => written()))
+      delete asked.unwanted
+    } catch {
+      if (this.#asked === asked) this.#killHostile()
+    }
+  }
+
+  #killHostile(): void {
+    this.kill(new ChildEnded('crash', '脚本破坏了沙箱的通信，沙箱已更换'))
   }
 
   #end(reason: ChildEnded): void {

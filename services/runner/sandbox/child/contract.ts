@@ -10,5 +10,7 @@ export const EXIT_CRASHED = 70
 export const EXIT_OUT_OF_MEMORY = 71
 /** The longest reply that a host takes. The Python side refuses to send more than 8 MiB. */
 export const REPLY_BYTES = 8 * 1024 * 1024 + 1024
+/** The longest question that a host takes while a script runs. The Python side refuses to ask a longer one. */
+export const QUESTION_BYTES = 1024 * 1024
 /** The SHA-256 behind the snapshot in its file. */
 export const SNAPSHOT_DIGEST_BYTES = 32

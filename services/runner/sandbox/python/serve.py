@@ -1,7 +1,8 @@
 """The job loop of a sandbox: reads one command from the host, does it, writes one reply.
 
 A command is two little-endian 32-bit lengths, a JSON text and raw bytes (the body of `response`); a reply one length
-and a JSON text. `seq` of the command stands in its reply.
+and a JSON text. `seq` of the command stands in its reply. Before its reply a script may ask the host: a frame as a reply,
+the highest bit of its length set, answered by a command.
 """
 import ast
 import builtins
@@ -20,6 +21,7 @@ from numbers import Number
 
 import case_log
 import chinese_faker
+import databases
 import jsonpath
 import refusals
 import requests_names
@@ -33,6 +35,8 @@ from scope import Scope, Secrets, collect, load
 from tracebacks import message_of, remember_source, traceback_of
 
 REPLY_BYTES = 8 * 1024 * 1024
+QUESTION_BYTES = 1024 * 1024
+_QUESTION = 1 << 31
 _encode = json.JSONEncoder(allow_nan=False).encode
 _decode = json.JSONDecoder().decode
 _FAILED = {'setup': ('ERROR', '前置脚本执行错误'), 'teardown': ('ERROR', '后置脚本执行错误')}
@@ -40,30 +44,12 @@ _FAILED = {'setup': ('ERROR', '前置脚本执行错误'), 'teardown': ('ERROR',
 _MODULE = 'ApiTestEngine.core.cases'
 
 
-class Databases:
-    """`db`: each NAME refuses until databases are served."""
-
-    def __getattr__(self, name):
-        if name.startswith('__'):
-            raise AttributeError(name)
-        return Database(name)
-
-
-class Database:
-    def __init__(self, name):
-        self._name = name
-
-    def execute(self, sql='', *_, **__):
-        raise NotImplementedError(f'数据库 db.{self._name} 暂不可用：脚本中的数据库操作尚未支持')
-
-    execute_all = execute
-
-
 class Run:
     """What lives as long as a run: the variables, the environment's functions, the case under way."""
 
-    def __init__(self):
+    def __init__(self, ask):
         self.log = case_log.CaseLog()
+        self.ask, self.db = ask, databases.Databases((), ask)
         self.env, self.ENV = Scope(), Scope()
         self.secrets = Secrets((), self.log.end)
         self.functions = self._functions()
@@ -94,6 +80,7 @@ class Run:
     def begin(self, job):
         """Runs the environment's source. Its failure is kept: it is every script's."""
         self.log.debug = job['debug']
+        self.db = databases.Databases(job['databases'], self.ask)
         self.secrets = Secrets(job['secretPaths'], self.log.end)
         for scope in (self.env, self.ENV):
             self.secrets.watch(scope)
@@ -162,7 +149,7 @@ class Run:
     def _prepared(self):
         """What each case finds without a script of its own."""
         return dict(
-            __builtins__=builtins, ENV=self.ENV, db=_databases, global_func=self.functions,
+            __builtins__=builtins, ENV=self.ENV, db=self.db, global_func=self.functions,
             global_tools=self.functions, json=json, re=re, os=os, jsonpath=jsonpath.jsonpath,
             unittest=unittest, OrderedDict=OrderedDict, Number=Number, importlib=importlib, wraps=wraps,
             requests=requests_names, DEBUG=self.log.debug, fk=chinese_faker.fk,
@@ -269,9 +256,6 @@ def _limit(which):
     return {'kind': 'limit', 'limit': which}
 
 
-_databases = Databases()
-
-
 def install():
     """Makes the engine's modules importable under the names that scripts know. Part of the snapshot."""
     for package in ('apitestengine', 'ApiTestEngine'):
@@ -300,14 +284,10 @@ def serve():
     # Before the walls close, which take away what waits now.
     waiting.install('/dev/nap')
     walls.seal()
-    run = Run()
+    run = Run(lambda question: _ask(channel, question))
     _write(channel, {'seq': 0, 'ready': True})
     while True:
-        head = _read(channel, 8)
-        text = _read(channel, int.from_bytes(head[:4], 'little'))
-        content = _read(channel, int.from_bytes(head[4:], 'little'))
-        job = _decode(text.decode())
-        text = head = None
+        job, content = _command(channel)
         try:
             reply = run.begin(job) if job['op'] == 'begin' else run.run(job, content)
         except case_log.OutputLimit:
@@ -315,6 +295,13 @@ def serve():
         except MemoryError:
             reply = {'end': _limit('memory'), **run.left()}
         _write(channel, {'seq': job['seq'], **reply})
+
+
+def _command(channel):
+    head = _read(channel, 8)
+    text = _read(channel, int.from_bytes(head[:4], 'little'))
+    content = _read(channel, int.from_bytes(head[4:], 'little'))
+    return _decode(text.decode()), content
 
 
 def _read(channel, size):
@@ -331,3 +318,12 @@ def _write(channel, reply):
     if len(data) > REPLY_BYTES:
         data = _encode({'seq': reply['seq'], 'end': _limit('output'), 'secrets': [], 'log': []}).encode()
     os.write(channel, len(data).to_bytes(4, 'little') + data)
+
+
+def _ask(channel, question):
+    """The host's answer; None to a question that is too long to be asked."""
+    data = _encode(question).encode()
+    if len(data) > QUESTION_BYTES:
+        return None
+    os.write(channel, (len(data) | _QUESTION).to_bytes(4, 'little') + data)
+    return _command(channel)[0]
