@@ -10,7 +10,7 @@ import { DEFAULT_FOLDER, startOldEngine } from './old-engine.ts'
 export async function main(args: readonly string[]): Promise<void> {
   const at = args.indexOf('--folder')
   const folder = at === -1 ? DEFAULT_FOLDER : (args[at + 1] ?? DEFAULT_FOLDER)
-  const wanted = args.filter((arg, index) => !arg.startsWith('--') && index !== at + 1)
+  const wanted = args.filter((arg, index) => !arg.startsWith('--') && (at === -1 || index !== at + 1))
   const engine = startOldEngine(folder)
   try {
     for (const [group, scenes] of await readGroups()) {

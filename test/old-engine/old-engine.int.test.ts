@@ -14,6 +14,8 @@ type Recorded = Readonly<{ name: string; of: string; seen: ObservedScene & Reado
 
 /** Scenes under way at once: most of their time is waiting for the start of an interpreter. */
 const AT_ONCE = 3
+/** Milliseconds for one scene on a machine that has much else to do. */
+const SCENE_MS = 120_000
 
 const root = new URL('../../', import.meta.url)
 const groups = await readGroups()
@@ -22,53 +24,61 @@ for (const group of groups.keys()) fixtures.set(group, await recorded(group))
 const documented = await documentedDifferences()
 
 let pool: SandboxPool
-const observed = new Map<Scene, Promise<ObservedScene>>()
-
 beforeAll(() => {
   pool = givenPool({ size: AT_ONCE })
-  const waiting = [...groups.values()].flat().map((scene) => ({ scene, done: Promise.withResolvers<ObservedScene>() }))
-  for (const { scene, done } of waiting) {
-    // Each test asks for its own; until then nobody listens.
-    done.promise.catch(() => undefined)
-    observed.set(scene, done.promise)
-  }
-  const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const { scene, done } = next
-      await runHere(scene, pool).then(done.resolve, done.reject)
-    }
-  }
-  for (let worker = 0; worker < AT_ONCE; worker++) void work()
 })
 
-afterAll(() => pool.stop())
+const scenes = [...groups.values()].flat()
+const underWay = new Map<Scene, Promise<ObservedScene>>()
 
-describe.each([...groups])('%s', (group, scenes) => {
-  test.each(scenes.map((scene) => [scene.name, scene] as const))('%s', async (name, scene) => {
-    const record = fixtures.get(group)?.get(name)
-    if (record?.of !== scene.digest) throw new Error(`not recorded as it is: scripts/old-engine/record ${group}`)
-    const differing = new Set<string>()
-    for (const [part, theirs, ours] of sideBySide(record.seen, (await observed.get(scene)) as ObservedScene)) {
-      const differ = differingFields(theirs, ours)
-      const meant = meantFor(scene, part).flatMap((difference) => difference.in)
-      // All of what is not meant to differ, for the sake of what is printed when it does.
-      expect({ part, ...without(ours, meant) }).toEqual({ part, ...without(theirs, meant) })
-      for (const field of differ) differing.add(`${part} ${field}`).add(`* ${field}`)
-      for (const { ours: expected = {} } of meantFor(scene, part))
-        expect(only(ours, Object.keys(expected))).toEqual(only({ ...ours, ...expected }, Object.keys(expected)))
-    }
-    for (const [part, differences] of scene.differs) {
-      for (const { line, in: fields } of differences) {
-        expect(documented).toContain(line)
-        expect(fields.filter((field) => !differing.has(`${part} ${field}`))).toEqual([])
+/** Runs a scene, and begins with those that are asked for next. */
+function observed(scene: Scene): Promise<ObservedScene> {
+  const at = scenes.indexOf(scene)
+  for (const next of scenes.slice(at, at + AT_ONCE)) {
+    if (underWay.has(next)) continue
+    const running = runHere(next, pool)
+    // Its own test asks for it, later.
+    running.catch(() => undefined)
+    underWay.set(next, running)
+  }
+  return underWay.get(scene) as Promise<ObservedScene>
+}
+
+afterAll(async () => {
+  await Promise.allSettled(underWay.values())
+  await pool.stop()
+})
+
+describe.each([...groups])('%s', (group, asked) => {
+  test.each(asked.map((scene) => [scene.name, scene] as const))(
+    '%s',
+    async (name, scene) => {
+      const record = fixtures.get(group)?.get(name)
+      if (record?.of !== scene.digest) throw new Error(`not recorded as it is: scripts/old-engine/record ${group}`)
+      const differing = new Set<string>()
+      for (const [part, theirs, ours] of sideBySide(record.seen, await observed(scene))) {
+        const differ = differingFields(theirs, ours)
+        const meant = meantFor(scene, part).flatMap((difference) => difference.in)
+        // All of what is not meant to differ, for the sake of what is printed when it does.
+        expect({ part, ...without(ours, meant) }).toEqual({ part, ...without(theirs, meant) })
+        for (const field of differ) differing.add(`${part} ${field}`).add(`* ${field}`)
+        for (const { ours: expected = {} } of meantFor(scene, part))
+          expect(only(ours, Object.keys(expected))).toEqual(only({ ...ours, ...expected }, Object.keys(expected)))
       }
-    }
-  })
+      for (const [part, differences] of scene.differs) {
+        for (const { line, in: fields } of differences) {
+          expect(documented).toContain(line)
+          expect(fields.filter((field) => !differing.has(`${part} ${field}`))).toEqual([])
+        }
+      }
+    },
+    SCENE_MS,
+  )
 })
 
 test('nothing is recorded that is not asked any more', () => {
-  for (const [group, scenes] of groups) {
-    expect([...(fixtures.get(group)?.keys() ?? [])]).toEqual(scenes.map(({ name }) => name))
+  for (const [group, asked] of groups) {
+    expect([...(fixtures.get(group)?.keys() ?? [])]).toEqual(asked.map(({ name }) => name))
   }
 })
 
