@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { loadPyodide as LoadPyodide } from 'pyodide'
+import { importCode } from './code.ts'
 import { ALLOWED_HOST_FUNCTIONS, ENDING_HOST_FUNCTIONS } from './host-functions.ts'
 
 /** All that scripts may ever put on the in-memory disk of one interpreter. */
@@ -20,8 +21,15 @@ type HostFunction = ((...args: unknown[]) => unknown) & { sig?: string; isAsync?
 interface Memory {
   readonly buffer: ArrayBuffer
 }
+type Imports = Record<string, Record<string, unknown>>
+/** What bytes come to when they are instantiated. */
+interface Instantiated {
+  module: object
+  instance: object
+}
 interface WasmNamespace {
-  instantiate: (source: unknown, imports?: Record<string, Record<string, unknown>>) => Promise<unknown>
+  instantiate: (source: unknown, imports?: Imports) => Promise<unknown>
+  Instance: new (module: object, imports: Imports) => object
   Memory: { prototype: { grow(this: Memory, pages: number): number } }
 }
 const wasm = (globalThis as unknown as { WebAssembly: WasmNamespace }).WebAssembly
@@ -34,6 +42,8 @@ export interface Interpreter {
   lock(): void
   /** Whether memory was ever refused. */
   memoryRefused(): boolean
+  /** The WebAssembly module that Python is. */
+  module: object
 }
 
 export interface InterpreterOptions {
@@ -42,6 +52,8 @@ export interface InterpreterOptions {
   memoryLimitBytes: number
   /** A snapshot to start from, or the wish to make one. */
   snapshot: Uint8Array | 'make'
+  /** The module's code as `exportCode` gave it; it is passed over where it does not fit. */
+  code?: Uint8Array
   /** Called when C ends the process. It must not return. */
   ended: () => never
 }
@@ -50,7 +62,7 @@ export interface InterpreterOptions {
 export async function loadInterpreter(options: InterpreterOptions): Promise<Interpreter> {
   let locked = false
   allowLoadingUnderPermissions()
-  const restore = wrapInstantiate(() => locked, options.ended)
+  const { restore, loaded } = wrapInstantiate(() => locked, options)
   const memory = capMemory(options.memoryLimitBytes)
   const start = options.snapshot === 'make' ? { _makeSnapshot: true } : { _loadSnapshot: options.snapshot }
   const { loadPyodide } = (await import(pathToFileURL(join(options.pyodide, 'pyodide.mjs')).href)) as {
@@ -67,7 +79,7 @@ export async function loadInterpreter(options: InterpreterOptions): Promise<Inte
   })
   restore()
   capDisk(py)
-  return { py, lock: () => (locked = true), memoryRefused: memory.refused }
+  return { py, lock: () => (locked = true), memoryRefused: memory.refused, module: loaded() }
 }
 
 /** Under `--permission` Node's `process.binding` throws, and emscripten asks it for constants alone. */
@@ -84,16 +96,37 @@ function allowLoadingUnderPermissions(): void {
  * Puts a gate before every host function that the interpreter's module imports. The arity and the signature that
  * emscripten wrote on a function must stay, for it builds call thunks from them.
  */
-function wrapInstantiate(isLocked: () => boolean, ended: () => never): () => void {
+function wrapInstantiate(
+  isLocked: () => boolean,
+  { ended, code }: InterpreterOptions,
+): { restore: () => void; loaded: () => object } {
   const { instantiate } = wasm
-  wasm.instantiate = (source, imports) => {
+  let module: object | undefined
+  wasm.instantiate = async (source, imports) => {
     const env = imports?.['env']
-    if (env !== undefined && 'JsProxy_GetAttr_js' in env) gate(env, isLocked, ended)
-    return instantiate(source, imports)
+    if (imports === undefined || env === undefined || !('JsProxy_GetAttr_js' in env))
+      return instantiate(source, imports)
+    gate(env, isLocked, ended)
+    const known = code === undefined || code.length === 0 ? undefined : importCode(code, bytesOf(source))
+    const result = known
+      ? { module: known, instance: new wasm.Instance(known, imports) }
+      : ((await instantiate(source, imports)) as Instantiated)
+    module = result.module
+    return result
   }
-  return () => {
-    wasm.instantiate = instantiate
+  return {
+    restore() {
+      wasm.instantiate = instantiate
+    },
+    loaded() {
+      if (module === undefined) throw new Error('the interpreter has loaded no module')
+      return module
+    },
   }
+}
+
+function bytesOf(source: unknown): Uint8Array {
+  return source instanceof Uint8Array ? source : new Uint8Array(source as ArrayBuffer)
 }
 
 function gate(env: Record<string, unknown>, isLocked: () => boolean, ended: () => never): void {

@@ -1,16 +1,20 @@
 /**
  * The walled process of a sandbox. `probe` tells what the walls left it, `snapshot` writes the memory of a fresh
- * interpreter, `serve` runs scripts until the host ends it. It speaks through file descriptor 3 alone.
+ * interpreter with the code that it comes to need, `serve` runs scripts until the host ends it. It speaks through file descriptor 3 alone.
  */
 import { fstatSync, readFileSync, readSync, readdirSync, writeSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { exportCode, importCode } from './code.ts'
 import { CHANNEL_FD, EXIT_CRASHED, EXIT_OUT_OF_MEMORY, SNAPSHOT_DIGEST_BYTES, SNAPSHOT_FD } from './contract.ts'
 import { loadInterpreter, type Interpreter } from './interpreter.ts'
 
-const [pyodide = '', mode, memoryLimitMb] = process.argv.slice(2)
+const [pyodide = '', mode, memoryLimitMb, withoutCode] = process.argv.slice(2)
 const memoryLimitBytes = Number(memoryLimitMb) * 1024 * 1024
 const PYTHON = fileURLToPath(new URL('../python/', import.meta.url))
+/** How long the code is, behind it. */
+const CODE_LENGTH_BYTES = 4
 /** Where the engine's modules lie inside the interpreter while the snapshot is made. */
 const ENGINE = '/lib/case_engine'
 /** What scripts import most, so that no one waits for it. */
@@ -29,8 +33,12 @@ function probe(): void {
   writeAll(Buffer.from(JSON.stringify({ uid, pid: process.pid, interfaces: Object.keys(networkInterfaces()).length })))
 }
 
+/** Milliseconds that the compiler has, on its own threads, to end what the rehearsal gave it to do. */
+const COMPILING_MS = 1_000
+
+/** The memory, the code, and four bytes that tell how long the code is. */
 async function makeSnapshot(): Promise<void> {
-  const { py } = await loadInterpreter({
+  const { py, module } = await loadInterpreter({
     pyodide,
     memoryLimitBytes,
     snapshot: 'make',
@@ -49,13 +57,33 @@ sys.path.remove('${ENGINE}')
 sys.path_importer_cache.pop('${ENGINE}', None)
 `)
   writeAll(py.makeMemorySnapshot())
+  const code = withoutCode === undefined ? rehearsedCode(py, module) : new Uint8Array()
+  writeAll(code)
+  const length = Buffer.alloc(CODE_LENGTH_BYTES)
+  length.writeUInt32LE(code.length)
+  writeAll(length)
+}
+
+/** The memory is written by now: whatever the rehearsal leaves in it goes with this process. */
+function rehearsedCode(py: Interpreter['py'], module: object): Uint8Array {
+  py.runPython(`
+import sys
+sys.path.insert(0, '${ENGINE}')
+import rehearsal
+rehearsal.rehearse()
+`)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, COMPILING_MS)
+  const code = exportCode(module)
+  // Whoever reads it starts with it: what a reader would crash of has to crash here.
+  const readable = code && importCode(code, readFileSync(join(pyodide, 'pyodide.asm.wasm')))
+  return code && readable ? code : new Uint8Array()
 }
 
 async function serve(): Promise<void> {
   const exit = process.exit.bind(process)
   let interpreter: Interpreter | undefined
   const ended = (): never => exit(interpreter?.memoryRefused() === true ? EXIT_OUT_OF_MEMORY : EXIT_CRASHED)
-  interpreter = await loadInterpreter({ pyodide, memoryLimitBytes, snapshot: readSnapshot(), ended })
+  interpreter = await loadInterpreter({ pyodide, memoryLimitBytes, ...readSnapshot(), ended })
   addHostDevice(interpreter, exit)
   forgetHost()
   try {
@@ -66,14 +94,17 @@ async function serve(): Promise<void> {
   }
 }
 
-function readSnapshot(): Uint8Array {
+function readSnapshot(): { snapshot: Uint8Array; code: Uint8Array } {
   const bytes = new Uint8Array(fstatSync(SNAPSHOT_FD).size - SNAPSHOT_DIGEST_BYTES)
   for (let at = 0; at < bytes.length;) {
     const count = readSync(SNAPSHOT_FD, bytes, at, bytes.length - at, at)
     if (count === 0) throw new Error('the snapshot is cut short')
     at += count
   }
-  return bytes
+  const { length } = bytes
+  const codeLength = Buffer.from(bytes.buffer).readUInt32LE(length - CODE_LENGTH_BYTES)
+  const end = length - CODE_LENGTH_BYTES - codeLength
+  return { snapshot: bytes.subarray(0, end), code: bytes.subarray(end, end + codeLength) }
 }
 
 interface DeviceFs {
