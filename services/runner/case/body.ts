@@ -1,4 +1,4 @@
-import { isArray, isObject, parseJson, type Json, type JsonObject } from '../../../contracts/json.ts'
+import { isArray, isObject, JsonNumber, parseJson, type Json, type JsonObject } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
 import { formEncode, pairsOf } from './form.ts'
 import { multipartOf, type Part } from './multipart.ts'
@@ -85,12 +85,30 @@ function fieldParts(data: Json): readonly Part[] {
 
 function fileParts(files: Json): readonly Part[] {
   return pairsOf(files, 'files').flatMap(([name, entry]) => {
-    const [fileName, content, type, ...rest] = typeof entry === 'string' ? [name, entry] : isArray(entry) ? entry : []
+    const [fileName, content, type = null, headers = null, ...rest] = isArray(entry) ? entry : [name, entry]
     if (content === null) return []
-    const known = typeof fileName === 'string' && typeof content === 'string' && rest.length === 0
-    if (!known || (type !== undefined && type !== null && typeof type !== 'string')) {
-      throw new CaseFault(`请求参数files的${name}应为文本、[文件名, 内容]或[文件名, 内容, 类型]`)
+    const text = contentText(content)
+    const known = text !== undefined && rest.length === 0 && (fileName === null || typeof fileName === 'string')
+    if (!known || isArray(type) || isObject(type) || !(headers === null || isObject(headers))) {
+      throw new CaseFault(
+        `请求参数files的${name}应为文本、[文件名, 内容]、[文件名, 内容, 类型]或[文件名, 内容, 类型, 请求头]`,
+      )
     }
-    return [{ name, fileName, content, ...(typeof type === 'string' ? { type } : {}) }]
+    return [
+      {
+        name,
+        content: text,
+        ...(fileName !== null && { fileName }),
+        ...(type !== null && { type: str(type) }),
+        headers: [...(headers ?? [])].filter(([, value]) => truthy(value)).map(([key, value]) => [key, str(value)]),
+      },
+    ]
   })
+}
+
+/** What urllib3 writes of a part: texts, and integers as texts. */
+function contentText(content: Json | undefined): string | undefined {
+  if (typeof content === 'string') return content
+  if (typeof content === 'boolean') return str(content)
+  return content instanceof JsonNumber && /^-?\d+$/.test(content.text) ? str(content) : undefined
 }

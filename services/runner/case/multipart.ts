@@ -7,6 +7,8 @@ export type Part = Readonly<{
   name: string
   fileName?: string | undefined
   type?: string | undefined
+  /** More headers of its own. */
+  headers?: readonly (readonly [name: string, value: string])[]
   content: string | Uint8Array
 }>
 
@@ -37,11 +39,16 @@ function bytesOf(content: string | Uint8Array): Buffer {
     : Buffer.from(content.buffer, content.byteOffset, content.byteLength)
 }
 
-function headOf({ name, fileName, type }: Part): string {
-  if (type !== undefined && /[\r\n]/.test(type)) throw new CaseFault(`表单字段(file、files)${name}的类型中不能有换行`)
+function headOf({ name, fileName, type, headers = [] }: Part): string {
+  const own = headers.filter(
+    ([key]) => !['content-disposition', 'content-type', 'content-location'].includes(key.toLowerCase()),
+  )
+  const typed = [...(type === undefined ? [] : [['Content-Type', type] as const]), ...own]
+  if (typed.flat().some((text) => /[\r\n]/.test(text)))
+    throw new CaseFault(`表单字段(file、files)${name}的类型中不能有换行`)
   const named = fileName === undefined ? '' : `; filename="${quoted(fileName)}"`
-  const typed = type === undefined ? '' : `Content-Type: ${type}\r\n`
-  return `Content-Disposition: form-data; name="${quoted(name)}"${named}\r\n${typed}`
+  const lines = typed.map(([key, value]) => `${key}: ${value}\r\n`).join('')
+  return `Content-Disposition: form-data; name="${quoted(name)}"${named}\r\n${lines}`
 }
 
 // oxlint-disable-next-line no-control-regex

@@ -62,7 +62,7 @@ export function askedBy(data: JsonObject, host: Json | undefined): Asked {
 function addressOf(url: string, host: Json | undefined): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) return url
   if (typeof host !== 'string') throw new CaseFault('环境变量host应为文本')
-  return host + (url === '' || url.startsWith('/') || host.endsWith('/') ? '' : '/') + url
+  return host + (/^($|[/?#])/.test(url) || host.endsWith('/') ? '' : '/') + url
 }
 
 /**

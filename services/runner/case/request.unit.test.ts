@@ -64,7 +64,8 @@ describe('address and method', () => {
     ['http://h', 'p', 'http://h/p'],
     ['http://h/', 'p', 'http://h/p'],
     ['http://h', '', 'http://h'],
-    ['http://h', '?a=1', 'http://h/?a=1'],
+    ['http://h', '?a=1', 'http://h?a=1'],
+    ['http://h', '#f', 'http://h#f'],
     ['http://h', 'https://other/x', 'https://other/x'],
     ['http://h', 'HTTP://other/x', 'HTTP://other/x'],
     [null, 'http://other/x', 'http://other/x'],
@@ -307,7 +308,9 @@ describe('body', () => {
   })
 
   test.each([
-    '{"files":{"f":5}}',
+    '{"files":{"f":1.5}}',
+    '{"files":{"f":["n"]}}',
+    '{"files":{"f":["n","x","t",{"X-A":"1\\n2"}]}}',
     '{"files":"x"}',
     '{"files":{"f":["a"]}}',
     '{"files":{"f":"x"},"data":"text"}',

@@ -187,15 +187,22 @@ class CaseRun {
   /** Replaces the variables in the case, and answers the environment's headers with theirs replaced. */
   substitute(): Json | undefined {
     const { flow, data } = this
-    const headers = flow.ENV.get('headers')
-    const substituted = headers === undefined ? undefined : substitute(headers, flow)
     this.addSubstitutedSecrets()
+    let environment = flow.ENV.get('headers')
     for (const name of SUBSTITUTED) {
       const value = data.get(name)
       this.refuseFaulty(name)
-      if (value !== undefined) data.set(name, substitute(value, flow))
+      // The two are one in the reason of a fault, and what the case has of its own need not be there in the environment.
+      const both = name === 'headers' ? overlaid(environment, value) : undefined
+      if (isObject(environment) && both !== undefined)
+        environment = substitute(
+          new Map([...environment.keys()].map((key) => [key, both.get(key) ?? null])),
+          flow,
+          both,
+        )
+      if (value !== undefined) data.set(name, substitute(value, flow, both ?? value))
     }
-    return substituted
+    return environment
   }
 
   refuseFaulty(field: string): void {
@@ -330,6 +337,11 @@ function dataOf(testCase: CaseToRun): JsonObject {
     ['setup_script', setupScript],
     ['teardown_script', teardownScript],
   ])
+}
+
+/** An object with another's members over its own; none when one of them is no object. */
+function overlaid(under: Json | undefined, over: Json | undefined): JsonObject | undefined {
+  return isObject(under) && isObject(over) ? new Map([...under, ...over]) : undefined
 }
 
 function members(json: Json | undefined): JsonObject {

@@ -318,10 +318,24 @@ describe('verdicts', () => {
     expect(result.log_data).toEqual([
       BEGUN,
       SETUP,
-      ['EXCEPT', 'ValueError: 变量引用错误：\n{\n  "X": "${{nope}}"\n}\n中的变量nope,在当前运行环境中未找到\n'],
+      [
+        'EXCEPT',
+        'ValueError: 变量引用错误：\n{\n  "X-Env": "1",\n  "X": "${{nope}}"\n}\n中的变量nope,在当前运行环境中未找到\n',
+      ],
       ERROR,
     ])
     expect([result.state, target.requests.length]).toEqual(['错误', 0])
+  })
+
+  test("what the case has of its own need not be there in the environment's headers, and takes their place", async () => {
+    const target = targetThat()
+    const ENV = '{"host":"http://h","headers":{"X-A":"${{nope}}","X-B":"env"}}'
+    const { result } = await run(flowWith(scriptsThat(), target, { ENV }), { headers: json('{"X-A":"own"}') })
+    expect(result.state).toBe('成功')
+    expect(target.requests[0]?.headers.entries().slice(-3, -1)).toEqual([
+      ['X-A', 'own'],
+      ['X-B', 'env'],
+    ])
   })
 
   test('a failed send: 错误 with the reason', async () => {

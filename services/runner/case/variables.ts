@@ -1,13 +1,13 @@
-import { isArray, isObject, type Json, type JsonObject } from '../../../contracts/json.ts'
+import { isArray, isObject, JsonNumber, type Json, type JsonObject } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
-import { dumpsIndented, str } from './python.ts'
+import { dumpsIndented, numberText, str } from './python.ts'
 
 /** The two scopes that a reference is looked up in; the temporary one wins unless its value is null. */
 export type Scopes = Readonly<{ env: JsonObject; ENV: JsonObject }>
 
-const REFERENCE = /\$\{\{(.+?)\}\}/
-const REFERENCES = new RegExp(REFERENCE, 'g')
-const WHOLE_REFERENCE = /^\$\{\{((?:(?!\}\}).)+)\}\}$/
+const REFERENCE = /\$\{\{(.+?)\}\}/s
+const REFERENCES = new RegExp(REFERENCE, 'gs')
+const WHOLE_REFERENCE = /^\$\{\{((?:(?!\}\}).)+)\}\}$/s
 /** References may lead to references, but not for ever. */
 const MAX_DEPTH = 50
 /** `a = "${{b}}${{b}}"`, `b = "${{c}}${{c}}"`, … doubles at every step: what one case may grow to, in UTF-16 units and look-ups. */
@@ -17,10 +17,28 @@ const MAX_LOOKUPS = 100_000
 /**
  * Replaces `${{name}}` in every string and every name of `json`, also in what the variables bring along. A reference that is
  * the whole string keeps the variable's type; inside longer text it becomes Python's text of it.
- * Throws `CaseFault` for a variable that is missing or null in both scopes, for a cycle, and for what grows without measure.
+ * Throws `CaseFault` for a variable that is missing or null in both scopes, for a cycle, for what grows without measure, and for
+ * numbers that are none (`NaN`, `1e400`). `source` is what a reason shows.
  */
-export function substitute(json: Json, scopes: Scopes): Json {
-  return new Substitution(json, scopes).value(json, [])
+export function substitute(json: Json, scopes: Scopes, source = json): Json {
+  const value = new Substitution(source, scopes).value(json, [])
+  const none = notFinite(value)
+  if (none !== undefined) throw new CaseFault(`name '${none}' is not defined`, { type: 'NameError' })
+  return value
+}
+
+/** The old engine wrote a case down and read it again, and Python has no words for these. */
+function notFinite(json: Json): string | undefined {
+  if (json instanceof JsonNumber) {
+    const text = numberText(json).replace('-', '')
+    return text === 'inf' || text === 'nan' ? text : undefined
+  }
+  const members = isObject(json) ? json.values() : isArray(json) ? json : []
+  for (const member of members) {
+    const none = notFinite(member)
+    if (none !== undefined) return none
+  }
+  return undefined
 }
 
 class Substitution {

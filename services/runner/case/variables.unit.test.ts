@@ -122,3 +122,19 @@ describe('references that lead to references', () => {
     expect(() => substitute('${{v0}}', scopes(`{${members.join(',')},"v45":"x"}`))).toThrow('过大')
   })
 })
+
+test.each([
+  ['1e400', 'inf'],
+  ['[{"a":-1e400}]', 'inf'],
+  ['"${{n}}"', 'nan'],
+])('%s, which no request can hold, is the old engine’s error', (text, name) => {
+  const variables = scopes('{}')
+  variables.env.set('n', parseJson('NaN', { nonFinite: true }))
+  expect(() => substitute(parseJson(text), variables)).toThrow(
+    expect.objectContaining({ type: 'NameError', message: `name '${name}' is not defined` }),
+  )
+})
+
+test('a reference on two lines is one too', () => {
+  expect(() => substitute('${{a\nb}}', scopes('{}'))).toThrow('变量a\nb,')
+})
