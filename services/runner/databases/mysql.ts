@@ -1,16 +1,11 @@
 /** MySQL and MariaDB. What scripts see follows pymysql: the same types, the same error numbers, autocommit. */
-import {
-  type Connection,
-  createConnection,
-  type FieldPacket,
-  type Query,
-  type TypeCast,
-  TypedParameter,
-  Types,
-} from 'mysql2'
+import mysql, { type Connection, createConnection, type FieldPacket, type Query, type TypeCast } from 'mysql2'
 import { type Column, DatabaseFault, type Kind, type Scalar, type Session, type Statement, type Value } from './port.ts'
 import type { Settings } from './settings.ts'
 import { type Wire, wordsOf } from './wire.ts'
+
+// Node sees no names of what the driver exports by getters.
+const { TypedParameter, Types } = mysql
 
 /** A client's error numbers of MySQL: it could not connect, it lost the connection. */
 const NOT_CONNECTED = 2003
