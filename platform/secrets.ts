@@ -1,4 +1,13 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto'
 import { Rejected } from '../contracts/core.ts'
 import type { Migration } from './migrations.ts'
 import type { Database } from './sql.ts'
@@ -47,12 +56,12 @@ const MAX_CACHED = 1_000
  */
 export async function openSecrets(db: Database, masterKey: Buffer, now: () => number = Date.now): Promise<Secrets> {
   await checkMasterKey(db, derived(masterKey, 'check').toString('hex'))
-  const wrappingKey = derived(masterKey, 'wrap')
+  const wrappingKey = createSecretKey(derived(masterKey, 'wrap'))
   const macKey = derived(masterKey, 'mac')
-  const cache = new Map<string, { key: Promise<Buffer | undefined>; until: number }>()
+  const cache = new Map<string, { key: Promise<KeyObject | undefined>; until: number }>()
 
   /** The scope's key; undefined when it was forgotten, or was never made and is not to be. */
-  function keyOf(scope: string, make: boolean): Promise<Buffer | undefined> {
+  function keyOf(scope: string, make: boolean): Promise<KeyObject | undefined> {
     const known = cache.get(scope)
     if (known && known.until > now()) return known.key
     const key = readKey(scope, make)
@@ -60,7 +69,7 @@ export async function openSecrets(db: Database, masterKey: Buffer, now: () => nu
     return key
   }
 
-  function remember(scope: string, key: Promise<Buffer | undefined>): void {
+  function remember(scope: string, key: Promise<KeyObject | undefined>): void {
     const entry = { key, until: now() + CACHE_MS }
     cache.delete(scope)
     cache.set(scope, entry)
@@ -73,7 +82,7 @@ export async function openSecrets(db: Database, masterKey: Buffer, now: () => nu
     key.then((found) => found ?? drop(), drop)
   }
 
-  async function readKey(scope: string, make: boolean): Promise<Buffer | undefined> {
+  async function readKey(scope: string, make: boolean): Promise<KeyObject | undefined> {
     const read = (): Promise<{ wrapped: string | null }[]> =>
       db.query('select wrapped from data_keys where scope = $1', [scope])
     let [row] = await read()
@@ -85,7 +94,7 @@ export async function openSecrets(db: Database, masterKey: Buffer, now: () => nu
     if (!row || row.wrapped === null) return undefined
     const key = unseal(wrappingKey, scope, row.wrapped)
     if (key === undefined) throw new Error(`the data key of ${scope} is damaged`)
-    return key
+    return createSecretKey(key)
   }
 
   return {
@@ -131,14 +140,14 @@ const TAG_BYTES = 16
 const VERSION = 'v1.'
 
 /** AES-256-GCM: `v1.` and nonce, tag, ciphertext in base64url. The scope is authenticated: no ciphertext can be moved to another. */
-function seal(key: Buffer, scope: string, clear: Buffer): string {
+function seal(key: KeyObject, scope: string, clear: Buffer): string {
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(scope))
   const text = Buffer.concat([cipher.update(clear), cipher.final()])
   return VERSION + Buffer.concat([nonce, cipher.getAuthTag(), text]).toString('base64url')
 }
 
-function unseal(key: Buffer, scope: string, sealed: string): Buffer | undefined {
+function unseal(key: KeyObject, scope: string, sealed: string): Buffer | undefined {
   if (!sealed.startsWith(VERSION)) return undefined
   const bytes = Buffer.from(sealed.slice(VERSION.length), 'base64url')
   if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined

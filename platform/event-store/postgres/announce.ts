@@ -9,7 +9,7 @@ const CHANNEL = 'testledger_events'
 export type Announcer = Readonly<{ tell(): void; listen(): void; stop(): Promise<void> }>
 
 /** Milliseconds between two words at least: each wakes every listener, and one tells of all that came meanwhile. */
-const BREATH = 10
+const BREATH = 25
 
 /**
  * At most one word is under way; what is stored meanwhile is told with the next. It goes over a connection of its own after the commit:

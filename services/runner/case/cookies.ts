@@ -8,9 +8,12 @@ export type SeenCookie = Readonly<{ name: string; value: string; domain: string;
 export class RunCookies {
   readonly #jar: CookieJar
   #changed = false
+  /** Nothing was ever in the jar: most targets set no cookies, and to look into it takes time for each request. */
+  #untouched: boolean
 
   /** From a `snapshot`, or empty. */
   constructor(snapshot?: SerializedCookieJar) {
+    this.#untouched = snapshot === undefined
     // Test targets live on intranet names and addresses: the public suffix list has no say there.
     // Names with __Host- and __Secure- mean nothing to requests.
     this.#jar =
@@ -48,19 +51,27 @@ export class RunCookies {
     const cookie = Cookie.parse(text, { loose: true })
     if (cookie === undefined) return undefined
     const taken = this.#jar.setCookieSync(cookie, url.origin + url.path, { ignoreError: true, loose: true })
-    if (taken !== undefined) this.#changed = true
+    if (taken === undefined) return undefined
+    this.#changed = true
+    this.#untouched = false
     return taken
   }
 
   /** The `Cookie` header for `url`: the jar's, then `own`; undefined when there is none. */
   header(url: TargetUrl, own: readonly (readonly [string, string])[]): string | undefined {
-    const kept = this.#jar
-      .getCookiesSync(url.origin + url.path, { allPaths: false, sort: true })
-      // The jar would trust local addresses.
-      .filter(({ secure }) => !secure || url.scheme === 'https')
-      .map((cookie) => cookie.cookieString())
-    const parts = [...kept, ...own.map(([name, value]) => `${name}=${value}`)]
+    const parts = [...this.#kept(url), ...own.map(([name, value]) => `${name}=${value}`)]
     return parts.length === 0 ? undefined : parts.join('; ')
+  }
+
+  #kept(url: TargetUrl): readonly string[] {
+    if (this.#untouched) return []
+    return (
+      this.#jar
+        .getCookiesSync(url.origin + url.path, { allPaths: false, sort: true })
+        // The jar would trust local addresses.
+        .filter(({ secure }) => !secure || url.scheme === 'https')
+        .map((cookie) => cookie.cookieString())
+    )
   }
 
   /** Everything in the jar, when an answer has set a cookie since the last call. */
