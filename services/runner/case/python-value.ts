@@ -13,11 +13,12 @@ export function pythonValue(json: Json | undefined): PythonValue | undefined {
 
 const ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, '\\': 92, "'": 39, '"': 34 }
 
-/** The bytes of Python's `b'…'`; undefined for any other value. What variables brought into it is UTF-8. */
+/** The bytes of Python's `b'…'` and `bytearray(b'…')`; undefined for any other value. What variables brought into it is UTF-8. */
 export function bytesOf(json: Json | undefined): Buffer | undefined {
   const value = pythonValue(json)
   if (value?.type !== 'bytes') return undefined
-  const parts = value.repr.slice(2, -1).matchAll(/\\x([0-9a-f]{2})|\\(.)|[^\\]+/gs)
+  const literal = value.repr.replace(/^bytearray\((.*)\)$/s, '$1')
+  const parts = literal.slice(2, -1).matchAll(/\\x([0-9a-f]{2})|\\(.)|[^\\]+/gs)
   return Buffer.concat(
     [...parts].map(([text, hex, escape]) => {
       if (hex !== undefined) return Buffer.of(Number.parseInt(hex, 16))

@@ -6,6 +6,7 @@ test.each<[string, number[]]>([
   ["b'ab'", [97, 98]],
   [String.raw`b'\xd5\xc5'`, [0xd5, 0xc5]],
   [String.raw`b'\r\n\t\\\''`, [13, 10, 9, 92, 39]],
+  [String.raw`bytearray(b'\xd5)')`, [0xd5, 41]],
   [`b"it's"`, [...Buffer.from("it's")]],
   // A variable was replaced inside.
   ["b'中'", [...Buffer.from('中')]],

@@ -475,6 +475,24 @@ assert len(prefixes) > 20
 assert isinstance(global_func.random_date_time(), datetime.datetime) and global_func.radom_date_time
 assert len({fk.unique.name() for _ in range(100)}) == 100`))
 
+test('fk makes what is asked for seldom, with check digits that are right', () =>
+  holds(`
+import datetime, decimal
+for _ in range(100):
+    digits = [int(d) for d in fk.isbn13(separator='')]
+    assert sum(digits[::2] + [3 * d for d in digits[1::2]]) % 10 == 0, digits
+    digits = [10 if d == 'X' else int(d) for d in fk.isbn10(separator='')]
+    assert sum(d * (10 - i) for i, d in enumerate(digits)) % 11 == 0, digits
+    for code in (fk.ean8(), fk.upc_a()):
+        assert sum(int(d) * (3 - i % 2 * 2) for i, d in enumerate(code)) % 10 == 0, code
+    iban = fk.iban()
+    assert int(''.join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1, iban
+    assert len(fk.swift()) in (8, 11) and 6 <= fk.randomize_nb_elements(10) <= 14 and re.fullmatch('#(..){3}', fk.safe_hex_color())
+    assert fk.date_this_century().year >= 2000 and isinstance(fk.latitude(), decimal.Decimal) and isinstance(fk.locale(), str)
+    assert datetime.datetime(1970, 1, 1) <= fk.date_time_between_dates() <= datetime.datetime.now()
+assert [type(make()) for make in (fk.pylist, fk.pytuple, fk.pyset, fk.pydict, fk.pydecimal)] == [list, tuple, set, dict, decimal.Decimal]
+assert json.loads(fk.json(num_rows=2))[1]['name'] and json.loads(fk.json({'x': 'pyint'}, num_rows=1))['x'] >= 0`))
+
 test('randomness is not that of the snapshot', async () => {
   const draw = 'import random, uuid\nprint(random.random(), fk.phone_number(), uuid.uuid4())'
   const [one, other] = [await givenCase(pool), await givenCase(pool)]

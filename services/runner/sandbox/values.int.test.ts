@@ -82,7 +82,7 @@ data["headers"] = "{'X': '\${{x}}'}"`)
       headers: { X: '${{x}}' },
       request: {
         json: { a: `\0python:bytes:b"\\xd5'"`, b: '\0python:set:{5}', c: [1, 2], 3: { x: '\0python:complex:1j' } },
-        data: { None: [5], b: "\0python:bytes:b'ab'", empty: '' },
+        data: { None: [5], b: "\0python:bytes:bytearray(b'ab')", empty: '' },
       },
     })
     const changed = data.replace('ab', '中').replace('${{x}}', 'y')

@@ -16,6 +16,8 @@ _FIELDS = ('interface', 'headers', 'request', 'file')
 _SCRIPTS = ('setup_script', 'teardown_script')
 # Members of `request` that become text: what is iterable there repeats its name.
 _AS_TEXT = ('params', 'data', 'headers', 'cookies', 'auth', 'files')
+# What is nested deeper may lie in itself.
+_DEPTH = 200
 # No text that a user can save begins so.
 _MARK = '\0python:'
 _plain = json.JSONEncoder(allow_nan=False).encode
@@ -75,10 +77,8 @@ class CaseData:
             return [self._value(item, as_text) for item in value]
         if as_text and isinstance(value, (bytes, bytearray)) and not value:
             return ''
-        kind, text = type(value).__name__, repr(value)
-        if isinstance(value, bytearray):
-            kind, text = 'bytes', repr(bytes(value))
-        mark = f'{_MARK}{kind}:{text}'
+        kind = 'bytes' if isinstance(value, bytearray) else type(value).__name__
+        mark = f'{_MARK}{kind}:{value!r}'
         self._marked[mark] = value
         return mark
 
@@ -98,13 +98,15 @@ class CaseData:
             return value
 
 
-def _is_plain(value):
+def _is_plain(value, depth=0):
     """Whether Python's text of it reads the same again."""
     kind = type(value)
+    if depth > _DEPTH:
+        return False
     if kind is dict:
-        return all(type(name) is str and _is_plain(member) for name, member in value.items())
+        return all(type(name) is str and _is_plain(member, depth + 1) for name, member in value.items())
     if kind is list:
-        return all(map(_is_plain, value))
+        return all(_is_plain(item, depth + 1) for item in value)
     return kind in (str, int, bool, type(None)) or kind is float and math.isfinite(value)
 
 

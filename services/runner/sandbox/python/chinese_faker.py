@@ -8,19 +8,21 @@ import re
 import string
 import uuid
 from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import chinese_names as names
+from rarer_values import RarerValues
 
 _OFFSET = re.compile(r'([+-]?\d+)\s*([yMwdhms])')
 _UNITS = {'y': 'days', 'M': 'days', 'w': 'weeks', 'd': 'days', 'h': 'hours', 'm': 'minutes', 's': 'seconds'}
 _DAYS = {'y': 365.25, 'M': 30.42}
 
 
-class Faker:
+class Faker(RarerValues):
     """A source of values of its own; `seed_instance` makes them repeat."""
 
     def __init__(self, locale='zh_CN', *_, **__):
-        self.locale = locale
+        self.locales = [locale] if isinstance(locale, str) else list(locale or ())
         self.random = _random.Random()
 
     def seed_instance(self, seed=None):
@@ -147,7 +149,7 @@ class Faker:
         return body + '10X98765432'[sum(int(digit) * weight for digit, weight in zip(body, weights)) % 11]
 
     def phonenumber_prefix(self):
-        return self.random.choice(names.MOBILE_PREFIXES)
+        return int(self.random.choice(names.MOBILE_PREFIXES))
 
     def phone_number(self):
         return f'{self.phonenumber_prefix()}{self.random.randint(0, 99_999_999):08d}'
@@ -220,10 +222,10 @@ class Faker:
         return self.random.choice(('CN', 'JP', 'KR', 'US', 'GB', 'FR', 'DE', 'IT', 'SG', 'AU'))
 
     def latitude(self):
-        return round(self.random.uniform(-90, 90), 6)
+        return Decimal(str(round(self.random.uniform(-90, 90), 6)))
 
     def longitude(self):
-        return round(self.random.uniform(-180, 180), 6)
+        return Decimal(str(round(self.random.uniform(-180, 180), 6)))
 
     # Companies and money
 

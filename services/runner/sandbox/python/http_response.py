@@ -167,6 +167,8 @@ class Response:
 
     @property
     def apparent_encoding(self):
+        if not self.content:
+            return 'utf-8'
         try:
             self.content.decode('ascii')
             return 'ascii'
@@ -192,8 +194,15 @@ class Response:
 
     def json(self, **kwargs):
         """The body read as JSON; requests.exceptions.JSONDecodeError (a ValueError) when it is none."""
+        if not self.encoding and len(self.content) > 3:
+            try:
+                return json.loads(self.content.decode(json.detect_encoding(self.content)), **kwargs)
+            except UnicodeDecodeError:
+                pass
+            except json.JSONDecodeError as problem:
+                raise requests.exceptions.JSONDecodeError(problem.msg, problem.doc, problem.pos) from None
         try:
-            return json.loads(self.text.removeprefix('\ufeff'), **kwargs)
+            return json.loads(self.text, **kwargs)
         except json.JSONDecodeError as problem:
             raise requests.exceptions.JSONDecodeError(problem.msg, problem.doc, problem.pos) from None
 

@@ -1,6 +1,7 @@
-"""The names that scripts import from `requests`: its exceptions. Scripts have no network, so nothing can be sent."""
+"""The names that scripts import from `requests`: its exceptions and codes. Scripts have no network, so nothing can be sent."""
 import json
 import types
+from http import HTTPStatus
 
 
 class RequestException(IOError):
@@ -60,6 +61,15 @@ for _kind in vars(exceptions).values():
 HTTPError, ConnectionError, Timeout = exceptions.HTTPError, exceptions.ConnectionError, exceptions.Timeout
 ConnectTimeout, ReadTimeout = exceptions.ConnectTimeout, exceptions.ReadTimeout
 TooManyRedirects, URLRequired = exceptions.TooManyRedirects, exceptions.URLRequired
+
+# `codes.not_found`, `codes.OK`: each status by its name, and by the short ones that are used most.
+codes = types.SimpleNamespace(okay=200, all_ok=200, bad=400, server_error=500)
+for _status in HTTPStatus:
+    setattr(codes, _status.name, _status.value)
+    setattr(codes, _status.name.lower(), _status.value)
+
+utils = types.ModuleType('requests.utils')
+utils.dict_from_cookiejar = lambda jar: {cookie.name: cookie.value for cookie in jar}
 
 
 def request(*_, **__):

@@ -266,8 +266,10 @@ def install():
         sys.modules[f'{package}.core'].tools = tools
         sys.modules[f'{package}.core.tools'] = tools
     sys.modules['faker'] = chinese_faker
+    requests_names.__name__ = 'requests'
     sys.modules['requests'] = requests_names
     sys.modules['requests.exceptions'] = requests_names.exceptions
+    sys.modules['requests.utils'] = requests_names.utils
     refusals.install()
     walls.preload()
     gc.collect()

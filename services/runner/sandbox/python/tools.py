@@ -4,10 +4,10 @@ import hashlib
 import os
 import time
 
-from chinese_faker import fk
+from chinese_faker import Faker, fk
 
 __all__ = [
-    'base64', 'time', 'fk', 'random_mobile', 'random_name', 'random_ssn', 'random_addr', 'random_city',
+    'base64', 'time', 'Faker', 'fk', 'random_mobile', 'random_name', 'random_ssn', 'random_addr', 'random_city',
     'random_company', 'random_postcode', 'random_email', 'random_date', 'radom_date_time', 'random_date_time',
     'random_ipv4', 'get_timestamp', 'base64_encode', 'md5_encrypt', 'rsa_encrypt',
 ]  # fmt: skip
