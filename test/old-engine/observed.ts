@@ -93,7 +93,9 @@ function withoutPort(
 /** Boundaries of multipart bodies are drawn by lot. */
 function boundariesIn({ sent, result }: SeenCase): readonly string[] {
   const texts = [JSON.stringify(sent), JSON.stringify(result)].join('')
-  return [...texts.matchAll(/multipart\/form-data; boundary=([0-9a-f]{32})/g)].map(([, boundary = '']) => boundary)
+  return [...texts.matchAll(/multipart\/form-data; boundary=([0-9a-f]{32})|--([0-9a-f]{32})--/g)].map(
+    ([, told, last]) => told ?? last ?? '',
+  )
 }
 
 function withoutBoundaries(text: string, boundaries: readonly string[]): string {
