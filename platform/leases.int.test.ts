@@ -54,7 +54,29 @@ test('none is left when all are voided', async () => {
   expect(await leases.read()).toEqual(new Map())
 })
 
-test('who renews the same ones in another order waits for nobody, and each renewal counts', async () => {
+test('who has to wait for a name holds none that comes after it: two that renew the same never wait for each other', async () => {
+  await leases.renew(['a', 'b'])
+  await db.transaction(async (sql) => {
+    const [holder] = await sql.query<{ pid: number }>(
+      `select pg_backend_pid() as pid from leases where name = 'a' for update`,
+    )
+    const renewing = leases.renew(['b', 'a'])
+    while (!(await isWaitedFor(holder)));
+    // Another one who waited for this one's name would have to wait for ever.
+    await sql.query(`select from leases where name = 'b' for update nowait`)
+    renewing.catch(() => undefined)
+  })
+  while ((await leases.read()).get('b') !== 2n);
+  expect((await leases.read()).get('a')).toBe(2n)
+})
+
+/** Asked outside of the transaction, which would see the same answer for ever. */
+async function isWaitedFor(holder: { pid: number } | undefined): Promise<boolean> {
+  const waiting = await db.query('select from pg_stat_activity where $1 = any (pg_blocking_pids(pid))', [holder?.pid])
+  return waiting.length > 0
+}
+
+test('renewals at the same time all count', async () => {
   const names = Array.from({ length: 200 }, (_, n) => `run-${n}/1`)
   const times = 20
   await Promise.all(Array.from({ length: times }, (_, n) => leases.renew(n % 2 === 0 ? names : names.toReversed())))

@@ -28,7 +28,9 @@ beforeEach(() => {
 afterEach(async () => {
   await watchdog?.stop()
   watching.abort()
-  // What is left of a test would be asked for in the next.
+  // What is left of a test would be asked for in the next. What has just ended, the read models may not show yet.
+  const head = await desk.store.head()
+  while (!(await desk.models.passed(head)));
   const rows = await desk.db.query<{ id: number }>(
     `select id from ${desk.models.table('runs')} where status <> '执行完毕'`,
   )
