@@ -15,7 +15,7 @@ _BODY = json.dumps({'id': 7, 'name': 'musen', 'token': 'x' * 40, 'items': [{'id'
 
 
 def rehearse():
-    """Runs a plain script over and over, as commands bring it."""
+    """Runs a plain script over and over, as commands bring it. Each is another text, which has to be compiled."""
     run = serve.Run(lambda question: {})
     run.begin({'debug': False, 'secretPaths': [], 'globalFunc': '', 'databases': []})
     env, ENV = '{}', '{"host": "http://127.0.0.1", "headers": {}}'
@@ -28,6 +28,7 @@ def rehearse():
 
 
 def _command(case, env, ENV):
+    script = f'{_SCRIPT}# {case}\n'
     headers = [['Content-Type', 'application/json'], ['Content-Length', '200'], ['Connection', 'keep-alive']]
     request = {'method': 'POST', 'url': 'http://127.0.0.1/orders/', 'headers': headers, 'body': None}
     response = {
@@ -36,7 +37,7 @@ def _command(case, env, ENV):
     }  # fmt: skip
     data = {
         'title': f'case {case}', 'interface': {'url': '/orders/', 'method': 'post'}, 'headers': {},
-        'request': {'json': {'name': 'musen', 'count': case}}, 'file': [], 'setup_script': '', 'teardown_script': _SCRIPT,
+        'request': {'json': {'name': 'musen', 'count': case}}, 'file': [], 'setup_script': '', 'teardown_script': script,
     }  # fmt: skip
-    rest = {'op': 'run', 'case': case, 'phase': 'teardown', 'script': _SCRIPT, 'response': response, 'data': data}
+    rest = {'op': 'run', 'case': case, 'phase': 'teardown', 'script': script, 'response': response, 'data': data}
     return f'{{"env": {env}, "ENV": {ENV}, {json.dumps(rest)[1:]}'

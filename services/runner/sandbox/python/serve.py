@@ -16,7 +16,7 @@ import sys
 import types
 import unittest
 from collections import OrderedDict
-from functools import wraps
+from functools import lru_cache, wraps
 from numbers import Number
 
 import case_log
@@ -37,6 +37,8 @@ from tracebacks import message_of, remember_source, traceback_of
 REPLY_BYTES = 8 * 1024 * 1024
 QUESTION_BYTES = 1024 * 1024
 _QUESTION = 1 << 31
+# Of longer scripts the code is made each time: what is remembered must not fill the memory.
+_REMEMBERED_CHARS = 16 * 1024
 _encode = json.JSONEncoder(allow_nan=False).encode
 _decode = json.JSONDecoder().decode
 _FAILED = {'setup': ('ERROR', '前置脚本执行错误'), 'teardown': ('ERROR', '后置脚本执行错误')}
@@ -164,8 +166,7 @@ class Run:
         self.names[f'{phase}_script'] = script
         try:
             remember_source(filename, script)
-            code = compile(script, filename, 'exec', dont_inherit=True)
-            declared = _declared_global(script)
+            code, declared = (_compiled if len(script) <= _REMEMBERED_CHARS else _compiled.__wrapped__)(filename, script)
             exec(code, self.names)
             return {'kind': 'done'}
         except case_log.OutputLimit:
@@ -221,6 +222,12 @@ class Run:
         if failed:
             return _failed(problem)
         return _error(_out_of_generator(problem))
+
+
+@lru_cache(maxsize=256)
+def _compiled(filename, script):
+    """The code of a script and the names that it declares `global`: the steps of a scene often share their scripts."""
+    return compile(script, filename, 'exec', dont_inherit=True), _declared_global(script)
 
 
 def _declared_global(script):
