@@ -2,11 +2,13 @@
 
 Each scene has a process of its own, for the old engine keeps functions, variables and cookies in its modules.
 """
+import base64
 import http.client
 import json
 import os
 import signal
 import sys
+import tempfile
 
 from ApiTestEngine.core import cases
 from ApiTestEngine.core.runner import TestResult
@@ -62,6 +64,15 @@ def printed(scope):
     return {str(name): repr(value) for name, value in scope.items()}
 
 
+def keep(folder, files):
+    """The files that cases name by their paths, in a folder of the scene's own."""
+    os.chdir(folder)
+    for path, content in files.items():
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(content))
+
+
 def main():
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
@@ -71,8 +82,10 @@ def main():
         if child == 0:
             os.close(reading)
             signal.alarm(SCENE_SECONDS)
-            with os.fdopen(writing, "w", encoding="utf-8") as pipe:
-                pipe.write(json.dumps(run(json.loads(line))))
+            with os.fdopen(writing, "w", encoding="utf-8") as pipe, tempfile.TemporaryDirectory() as folder:
+                scene = json.loads(line)
+                keep(folder, scene["files"])
+                pipe.write(json.dumps(run(scene)))
             os._exit(0)
         os.close(writing)
         with os.fdopen(reading, encoding="utf-8") as pipe:

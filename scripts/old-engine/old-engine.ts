@@ -39,13 +39,14 @@ export function startOldEngine(folder: string): OldEngine {
     async run(scene) {
       const target = await startTarget(scene.answers)
       try {
-        const { debug, ENV, globalFunc, cases } = sceneFor(scene, target)
+        const { debug, ENV, globalFunc, files, cases } = sceneFor(scene, target)
         const asked = new Map<string, Json>([
           ['address', target.address],
           ['next_case', NEXT_CASE],
           ['debug', debug],
           ['ENV', ENV],
           ['global_func', globalFunc],
+          ['files', new Map([...files].map(([path, bytes]) => [path, bytes.toString('base64')]))],
           ['cases', cases],
         ])
         child.stdin.write(`${stringifyJson(asked)}\n`)

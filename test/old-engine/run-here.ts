@@ -22,14 +22,18 @@ export async function runHere(scene: Scene, pool: Pick<SandboxPool, 'open'>): Pr
 const clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
 
 async function runScene(
-  { debug, ENV, globalFunc, cases }: SceneToRun,
+  { debug, ENV, globalFunc, files: kept, cases }: SceneToRun,
   target: Target,
   pool: Pick<SandboxPool, 'open'>,
 ): Promise<ObservedScene> {
   const scripts = sandboxScripts(pool, { globalFunc, debug })
   const { host, headers, globalVariables } = surroundings(ENV)
   const environment = { host, headers, globalVariables, globalFunc, secrets: [], secretPaths: [] }
-  const flow = openFlow({ environment, debug, scripts, targetDeny: parseTargetDeny('') })
+  const files = (path: string) => {
+    const bytes = kept.get(path)
+    return Promise.resolve(bytes && { name: path.split('/').at(-1) ?? '', type: 'application/octet-stream', bytes })
+  }
+  const flow = openFlow({ environment, debug, scripts, targetDeny: parseTargetDeny(''), files })
   const results: Readonly<Record<string, unknown>>[] = []
   try {
     for (const one of cases) {

@@ -63,7 +63,7 @@ export async function readGroup(file: string): Promise<readonly Scene[]> {
   return scenes
 }
 
-const SCENE_KEYS = ['name', 'debug', 'environment', 'target', 'cases', 'differs']
+const SCENE_KEYS = ['name', 'debug', 'environment', 'files', 'target', 'cases', 'differs']
 const ENVIRONMENT_KEYS = ['headers', 'global_variable', 'debug_global_variable', 'global_func']
 const CASE_KEYS = ['title', 'interface', 'headers', 'request', 'file', 'setup_script', 'teardown_script']
 
@@ -127,6 +127,8 @@ export type SceneToRun = Readonly<{
   /** The global variables at the beginning, `host` and `headers` included. */
   ENV: JsonObject
   globalFunc: string
+  /** What `file` may name, by path. */
+  files: ReadonlyMap<string, Buffer>
   /** Each with all of its members, in one order. */
   cases: readonly JsonObject[]
 }>
@@ -144,7 +146,18 @@ export function sceneFor({ json }: Scene, { address, otherAddress }: Target): Sc
     ...(debug ? membersOf(environment.get('debug_global_variable')) : []),
   ])
   const cases = scene.get('cases') as readonly JsonObject[]
-  return { debug, ENV, globalFunc: source(environment.get('global_func')), cases: cases.map(wholeCase) }
+  return {
+    debug,
+    ENV,
+    globalFunc: source(environment.get('global_func')),
+    files: new Map([...membersOf(scene.get('files'))].map(([path, content]) => [path, fileContent(content)])),
+    cases: cases.map(wholeCase),
+  }
+}
+
+/** A file is a text or `{"base64": …}`. */
+function fileContent(json: Json): Buffer {
+  return isObject(json) ? Buffer.from(textOf(json.get('base64')), 'base64') : Buffer.from(textOf(json))
 }
 
 function membersOf(json: Json | undefined): JsonObject {

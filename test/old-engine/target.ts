@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 
-/** What came over the wire: names of headers spelled and ordered as they were sent, a body that is no UTF-8 as `base64:…`. */
+/** What came over the wire: names of headers spelled and ordered as they were sent, a body that is no UTF-8 as `latin-1:…`. */
 export type Sent = Readonly<{
   method: string
   path: string
@@ -116,7 +116,7 @@ async function read(request: IncomingMessage): Promise<Buffer> {
 
 function sentBy({ method = '', url = '', rawHeaders }: IncomingMessage, body: Buffer): Sent {
   const headers = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ''] as const] : []))
-  return { method, path: url, headers, body: isUtf8(body) ? body.toString() : `base64:${body.toString('base64')}` }
+  return { method, path: url, headers, body: isUtf8(body) ? body.toString() : `latin-1:${body.toString('latin1')}` }
 }
 
 function echo({ method, path, headers, body }: Sent): Answer {

@@ -176,7 +176,9 @@ class CaseRun {
         upload,
       })
       this.built(built)
-      data.set('headers', new Map([...members(environmentHeaders), ...members(data.get('headers'))]))
+      const { type } = built.wire.body
+      const own = [...members(environmentHeaders), ...members(data.get('headers'))]
+      data.set('headers', new Map<string, Json>(upload && type !== undefined ? [...own, ['Content-Type', type]] : own))
       return await this.answered(await exchange(built, flow.cookies, flow.connections, this.signal))
     } catch (error) {
       if (!(error instanceof CaseFault)) throw error
