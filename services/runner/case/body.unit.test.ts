@@ -22,6 +22,11 @@ test('in a form bytes stand as they are, any other as its text', () => {
   expect(form.shown).toBe('a=%D5+&b=1j')
 })
 
+test('in a multipart form bytes are the content of a part', () => {
+  const form = body({ files: { f: ['a.bin', String.raw`\0python:bytes:b'\xff'`.replace(String.raw`\0`, '\0')] } })
+  expect(Buffer.from(form.bytes ?? []).toString('latin1')).toContain('filename="a.bin"\r\n\r\n\u00ff\r\n')
+})
+
 test('bytes of JSON are shown laid out', () => {
   expect(body({ data: `\0python:bytes:b'{"a": 1.0}'` }).shown).toBe('{\n  "a": 1.0\n}')
 })

@@ -110,9 +110,10 @@ export function basicAuthorization(user: string, password: string): string {
 export function authorizationOf(auth: Json | undefined): string | undefined {
   if (auth === undefined || !truthy(auth)) return undefined
   const [user, password] = isArray(auth) && auth.length === 2 ? auth : []
-  const texts = [user, password].map((part) =>
-    typeof part === 'string' || part instanceof JsonNumber ? str(part) : undefined,
-  )
+  const texts = [user, password].map((part) => {
+    const bytes = bytesOf(part)?.toString('latin1')
+    return bytes ?? (typeof part === 'string' || part instanceof JsonNumber ? str(part) : undefined)
+  })
   if (texts[0] === undefined || texts[1] === undefined) throw new CaseFault('auth应为[用户名, 密码]')
   return basicAuthorization(texts[0], texts[1])
 }

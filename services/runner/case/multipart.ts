@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { CaseFault } from './fault.ts'
+import { bytesOf as pythonBytes } from './python-value.ts'
 import { utf8 } from './wire-text.ts'
 
 /** One part of a `multipart/form-data` body. Without a type it says none. */
@@ -35,7 +36,7 @@ const LINE_END = Buffer.from('\r\n')
 
 function bytesOf(content: string | Uint8Array): Buffer {
   return typeof content === 'string'
-    ? utf8(content)
+    ? (pythonBytes(content) ?? utf8(content))
     : Buffer.from(content.buffer, content.byteOffset, content.byteLength)
 }
 

@@ -4,6 +4,7 @@ import { CaseFault } from './fault.ts'
 import { queryOf } from './form.ts'
 import { authorizationOf, basicAuthorization, headerMembers, mergeHeaders, type HeaderMap } from './headers.ts'
 import type { Part } from './multipart.ts'
+import { pythonValue } from './python-value.ts'
 import { str, truthy } from './python.ts'
 import { prepareUrl, type TargetUrl } from './url.ts'
 
@@ -53,9 +54,17 @@ export function askedBy(data: JsonObject, host: Json | undefined): Asked {
   const called = objectOf(data.get('interface'), 'interface')
   const url = called.get('url') ?? ''
   const method = called.get('method') ?? null
-  if (typeof url !== 'string') throw new CaseFault(`接口地址应为文本：${str(url)}`)
-  if (typeof method !== 'string') throw new CaseFault(`请求方法应为文本：${str(method)}`)
+  if (!isText(url)) throw new CaseFault(`接口地址应为文本：${shown(url)}`)
+  if (!isText(method)) throw new CaseFault(`请求方法应为文本：${shown(method)}`)
   return { method: method.toUpperCase(), address: addressOf(url, host) }
+}
+
+function isText(json: Json): json is string {
+  return typeof json === 'string' && pythonValue(json) === undefined
+}
+
+function shown(json: Json): string {
+  return pythonValue(json)?.repr ?? str(json)
 }
 
 /** An address with a scheme of its own stands alone; any other belongs to the host, with a slash between. */

@@ -58,6 +58,13 @@ function bodyText(given: Given): string | null {
 }
 
 describe('address and method', () => {
+  test('that are no text are refused by their Python text', () => {
+    const called = (url: string, method: string) =>
+      askedBy(new Map([['interface', new Map(Object.entries({ url, method }))]]), 'h')
+    expect(() => called("\0python:bytes:b'/x'", 'get')).toThrow("接口地址应为文本：b'/x'")
+    expect(() => called('/x', "\0python:bytes:b'get'")).toThrow("请求方法应为文本：b'get'")
+  })
+
   test.each([
     ['http://h', '/p', 'http://h/p'],
     ['http://h/', '/p', 'http://h//p'],

@@ -63,21 +63,30 @@ class CaseData:
 
     def _told(self, field, value):
         if field == 'request' and isinstance(value, dict):
-            return {_key(name): self._value(member, name in _AS_TEXT) for name, member in value.items()}
+            return {str(name): self._value(member, name in _AS_TEXT) for name, member in value.items()}
         return self._value(value, field != 'file')
 
     def _value(self, value, as_text):
         if value is None or isinstance(value, (str, bool, int, float)):
             return value
         if isinstance(value, dict):
-            return {
-                str(name) if as_text else _key(name): self._value(member, as_text) for name, member in dict.items(value)
-            }
+            return self._members(value, as_text)
         if isinstance(value, (list, tuple)) or as_text and isinstance(value, (set, frozenset, range)):
             return [self._value(item, as_text) for item in value]
         if as_text and isinstance(value, (bytes, bytearray)) and not value:
             return ''
-        kind = 'bytes' if isinstance(value, bytearray) else type(value).__name__
+        return self._mark(value)
+
+    def _members(self, value, as_text):
+        try:
+            return {
+                str(name) if as_text else _key(name): self._value(member, as_text) for name, member in dict.items(value)
+            }
+        except _NoKey as problem:
+            return self._mark(value, f'{problem} as a key')
+
+    def _mark(self, value, kind=None):
+        kind = kind or ('bytes' if isinstance(value, bytearray) else type(value).__name__)
         mark = f'{_MARK}{kind}:{value!r}'
         self._marked[mark] = value
         return mark
@@ -98,6 +107,10 @@ class CaseData:
             return value
 
 
+class _NoKey(Exception):
+    """JSON has no names of this type."""
+
+
 def _is_plain(value, depth=0):
     """Whether Python's text of it reads the same again."""
     kind = type(value)
@@ -111,12 +124,12 @@ def _is_plain(value, depth=0):
 
 
 def _key(name):
-    """The name as JSON writes it. TypeError for one that it cannot have."""
+    """The name as JSON writes it."""
     if isinstance(name, str):
         return name
     if name is None or isinstance(name, (bool, int, float)):
         return next(iter(json.loads(_plain({name: 0}))))
-    raise TypeError(f'keys must be str, int, float, bool or None, not {type(name).__name__}')
+    raise _NoKey(type(name).__name__)
 
 
 def _summary(problem):
