@@ -36,6 +36,9 @@ export interface SandboxPool {
   readonly walls: Promise<WallReport>
 }
 
+/** Milliseconds that a run has the machine to itself before its interpreter is replaced, when others are at hand. */
+const REFILL_MS = 250
+
 export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   return new Pool(options)
 }
@@ -53,6 +56,7 @@ class Pool implements SandboxPool {
   /** Interpreters for runs to come: ready, or about to be. */
   readonly #spare = new Set<Promise<WalledChild>>()
   #means: Promise<Means> | undefined
+  #refilling: NodeJS.Timeout | undefined
   readonly #stopping = new AbortController()
   #stopped = false
 
@@ -97,6 +101,7 @@ class Pool implements SandboxPool {
 
   async stop(): Promise<void> {
     this.#stopped = true
+    clearTimeout(this.#refilling)
     // First what runs: a script under way must not outlast the platform because another interpreter is slow to start.
     const children = [...this.#children]
     for (const child of children) child.kill()
@@ -121,7 +126,7 @@ class Pool implements SandboxPool {
       this.#spare.delete(spare)
       const child = await spare.catch(() => undefined)
       if (child?.alive !== true) continue
-      this.warm()
+      this.#refill()
       return child
     }
     const child = await this.#start()
@@ -147,6 +152,17 @@ class Pool implements SandboxPool {
     } finally {
       aborted?.removeEventListener('abort', leave)
     }
+  }
+
+  /** While others are at hand the next interpreter may wait: to start one takes what the run that has just begun needs. */
+  #refill(): void {
+    if (this.#spare.size === 0) this.warm()
+    else this.#refilling ??= setTimeout(() => this.#refillNow(), REFILL_MS).unref()
+  }
+
+  #refillNow(): void {
+    this.#refilling = undefined
+    this.warm()
   }
 
   #start(): Promise<WalledChild> {
