@@ -3,7 +3,7 @@ import json
 
 import serve
 
-_TIMES = 1000
+_TIMES = 600
 _SCRIPT = """body = response.json()
 test.assertion('相等', 200, response.status_code)
 test.assertion('包含', 'name', body)
