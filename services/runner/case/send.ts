@@ -115,6 +115,15 @@ async function refuseDenied(targetDeny: TargetDeny, { url }: WireRequest, proxy:
   if (bad !== undefined) throw denied(`${url.hostname}(${bad.address})`)
 }
 
+/**
+ * A body of no bytes whose length is told whatever the method: `Content-Length: 0`, as requests does and some targets insist on (411). The
+ * client tells a number 0 with a few methods alone; of a Blob that cannot be streamed it tells `size` as it is.
+ */
+const NO_BYTES = Object.defineProperties(new Blob([]), {
+  size: { value: 0n },
+  stream: { value: undefined },
+}) as unknown as Uint8Array
+
 /** One request under way: its timers, what has come so far, and how a failure is told to the user. */
 class Exchange {
   readonly request: WireRequest
