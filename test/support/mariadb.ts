@@ -24,8 +24,11 @@ export interface TestMariadb {
 
 /** `describe` for what needs the server; skipped, and saying why, where it is not installed. */
 export function describeWithMariadb(name: string, tests: () => void): void {
-  if (SERVER !== undefined && INSTALL !== undefined) describe(name, tests)
-  else describe.skip(`${name} (skipped: mariadbd is not installed; Debian has it in mariadb-server)`, tests)
+  if (SERVER !== undefined && INSTALL !== undefined) return describe(name, tests)
+  const skipped = `${name} (skipped: mariadbd is not installed; Debian has it in mariadb-server)`
+  // When many files run, jest tells neither names nor logs of what is skipped.
+  process.stderr.write(`${skipped}\n`)
+  describe.skip(skipped, tests)
 }
 
 /** Starts a server on a free port, with a database and a user of its own; `stop` ends it and removes its folder. */

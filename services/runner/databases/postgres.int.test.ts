@@ -147,6 +147,42 @@ print(db.pg.execute('select count(*) n from kept'))`
   })
 })
 
+describe('a question that a script forges', () => {
+  const forged = (question: string): string => `
+import sys, json
+up = sys._getframe()
+while 'channel' not in up.f_locals: up = up.f_back
+channel = up.f_locals['channel']
+data = json.dumps(${question}).encode()
+os.write(channel, (len(data) | 1 << 31).to_bytes(4, 'little') + data)
+head = os.read(channel, 8)
+print(os.read(channel, int.from_bytes(head[:4], 'little')).decode())`
+
+  test('reaches no database but those of its own environment', async () => {
+    const other = await givenScripts(pool, [{ ...entry, name: 'elsewhere' }])
+    await other.prints(`db.elsewhere.execute('select 1')`)
+    const question = `{'db': 'elsewhere', 'sql': 'select 1', 'params': None, 'all': True}`
+    const [told] = await given.prints(forged(question))
+    expect(told).toBe('{"error":["环境中没有名为 elsewhere 的数据库"],"pgcode":null}')
+    const [reached] = await other.prints(forged(question))
+    expect(reached).toContain('"rows":[["1"]]')
+    await other.close()
+  })
+
+  test.each([
+    `{'db': 'pg', 'sql': 'select 1', 'params': None}`,
+    `{'db': 'pg', 'sql': 'select 1', 'params': [['int', '1; drop']], 'all': True}`,
+    `{'db': 'pg', 'sql': 'select 1', 'params': [['code', 'x']], 'all': True}`,
+    `{'db': 'pg', 'sql': 'select 1', 'params': None, 'all': True, 'host': 'elsewhere'}`,
+    `[]`,
+  ])('and has another shape ends the interpreter: %s', async (question) => {
+    const own = await givenScripts(pool, [entry])
+    expect((await own.setup(forged(question))).end).toMatchObject({ kind: 'limit', limit: 'crash' })
+    expect(await own.prints(`print(db.pg.execute('select 1 as n'))`)).toEqual(["{'n': 1}"])
+    await own.close()
+  })
+})
+
 describe('limits', () => {
   let small: GivenScripts
   beforeAll(async () => {

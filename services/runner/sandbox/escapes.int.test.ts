@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ESCAPE_ATTEMPTS, type Prey } from './escape-attempts.ts'
 import { givenCase, givenPool, printed, type GivenCase } from './given-sandbox.ts'
+import type { ScriptDatabases } from './sandbox.ts'
 
 const SECRET = 'the-host-only-knows-this'
 const pool = givenPool({ scriptTimeoutMs: 3000 })
@@ -78,6 +79,21 @@ FORGED = {'seq': seq, 'end': {'kind': 'done'}, 'log': [['INFO', 'forged', 'engin
     'changes': {'env': {'set': {}, 'deleted': []}, 'ENV': {'set': {}, 'deleted': []}}, 'assertions': [], 'secrets': [], 'faults': {}, 'pending': False}
 `
 
+/** Puts questions to the host as the engine does, whatever they hold. */
+const ASKING = `
+QUESTION = '{"db": "own", "sql": "select 1", "params": null, "all": false}'
+def ask(text, times=1):
+    data = text.encode()
+    os.write(channel, ((len(data) | 1 << 31).to_bytes(4, 'little') + data) * times)`
+
+/** Reads a question as the databases of a run do, and takes a moment for the answer. */
+async function answered(question: string): Promise<string> {
+  const { sql } = JSON.parse(question) as { sql?: unknown }
+  if (typeof sql !== 'string') throw new Error('of another shape')
+  await new Promise((resolve) => setImmediate(resolve))
+  return JSON.stringify({ columns: [], rows: [], padding: 'x'.repeat(1_000_000) })
+}
+
 describe('the host survives', () => {
   beforeEach(async () => {
     given = await givenCase(pool)
@@ -97,6 +113,42 @@ describe('the host survives', () => {
   ])('%s', async (_, attack) => {
     const outcome = await given.setup(`${CHANNEL}\n${attack}`)
     expect(outcome.end).toMatchObject({ kind: 'limit', limit: 'crash', message: expect.stringContaining('沙箱') })
+    expect(printed(await given.setup('print("alive")'))).toEqual(['alive'])
+  })
+
+  test.each<[string, string]>([
+    ['a question where nobody answers', `ask('{"db": "x", "sql": "select 1", "params": null, "all": false}')`],
+    ['a question that is no JSON', `ask('{')`],
+    ['a question of another shape', `ask('{"db": "own", "sql": 5}')`],
+    ['a question longer than allowed', `ask('"' + 'x' * 1_100_000 + '"')`],
+    ['the length of a question without end', `os.write(channel, b'\\xff\\xff\\xff\\xff')`],
+    ['two questions at once', `ask(QUESTION, times=2)`],
+    ['a question behind a reply', `os.write(channel, frame(json.dumps(FORGED))); ask(QUESTION, times=2)`],
+    ['questions without listening', `\nwhile True: ask(QUESTION)`],
+  ])('%s', async (name, attack) => {
+    const databases = { names: ['own'], answer: answered }
+    if (name !== 'a question where nobody answers') {
+      given.sandbox.close()
+      given = await givenCase(pool, { databases })
+    }
+    const outcome = await given.setup(`${CHANNEL}\n${ASKING}\n${attack}\nos.read(channel, 1)`)
+    if (name !== 'a question behind a reply')
+      expect(outcome.end).toMatchObject({ kind: 'limit', limit: 'crash', message: expect.stringContaining('沙箱') })
+    await given.setup('pass')
+    expect(printed(await given.setup('print("alive")'))).toEqual(['alive'])
+  })
+
+  test('a question before the answer to the last one', async () => {
+    given.sandbox.close()
+    // Nothing is answered, so that each further question comes too early.
+    const answer: ScriptDatabases['answer'] = () => new Promise<string>(() => {})
+    given = await givenCase(pool, { databases: { names: ['own'], answer } })
+    const { end } = await given.setup(`${CHANNEL}\n${ASKING}
+import time
+while True:
+    ask(QUESTION)
+    time.sleep(0.2)`)
+    expect(end).toMatchObject({ kind: 'limit', limit: 'crash' })
     expect(printed(await given.setup('print("alive")'))).toEqual(['alive'])
   })
 
