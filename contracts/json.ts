@@ -21,11 +21,27 @@ export class JsonNumber {
 export type JsonObject = Map<string, Json>
 export type Json = null | boolean | string | JsonNumber | readonly Json[] | JsonObject
 
+/** What may be wrong with a text that should be JSON. */
+export type JsonProblem =
+  | 'unexpected text'
+  | 'unexpected end'
+  | 'unexpected character'
+  | 'nested too deeply'
+  | 'a name in quotes is expected'
+  | '":" is expected'
+  | '"," or "}" is expected'
+  | '"," or "]" is expected'
+  | 'a string does not end'
+  | 'a control character in a string'
+  | 'an unknown escape'
+  | 'four hexadecimal digits are expected'
+  | 'text after the value'
+
 /** `text` is no JSON: `offset` counts UTF-16 units from the start. */
 export class JsonSyntaxError extends SyntaxError {
-  readonly reason: string
+  readonly reason: JsonProblem
   readonly offset: number
-  constructor(reason: string, offset: number) {
+  constructor(reason: JsonProblem, offset: number) {
     super(`${reason} at offset ${offset}`)
     this.name = 'JsonSyntaxError'
     this.reason = reason
@@ -67,7 +83,7 @@ class Reader {
     this.number = nonFinite ? PYTHON_NUMBER : NUMBER
   }
 
-  fail(message: string): never {
+  fail(message: JsonProblem): never {
     throw new JsonSyntaxError(message, this.at)
   }
 
@@ -121,7 +137,7 @@ class Reader {
   }
 
   nested<T>(read: () => T): T {
-    if (++this.depth > MAX_DEPTH) this.fail(`nested deeper than ${MAX_DEPTH}`)
+    if (++this.depth > MAX_DEPTH) this.fail('nested too deeply')
     this.at++
     const result = read()
     this.depth--

@@ -38,6 +38,7 @@ export function createApp(options: AppOptions): Koa {
   app.on('error', (err: unknown) => log.error({ err }, 'an answer could not be sent'))
   app.use(observe(log))
   app.use(cors(corsOrigins))
+  app.use(fixedPaths(options.routes))
   app.use(router(options).routes())
   app.use(unrouted)
   return app
@@ -157,11 +158,49 @@ async function readAfter(context: Context, wait: AppOptions['readAfter']): Promi
 
 type Matched = { matched?: readonly { methods: readonly string[] }[] }
 
+/**
+ * `GET /scenes/run/` asks for no scene of the id `run`: of a path that is written out only its own methods are there, whatever
+ * parameters could stand for.
+ */
+function fixedPaths(routes: readonly Route[]): Middleware {
+  const parametered = routes.filter(({ path }) => path.includes(':'))
+  const shadowed = routes.filter(({ path }) => parametered.some((other) => covers(other.path, path)))
+  const methods = new Map(
+    shadowed.map(({ path }) => [
+      plain(path),
+      routes.filter((other) => other.path === path).map(({ method }): string => method),
+    ]),
+  )
+  return async (context, next) => {
+    const allowed = methods.get(plain(context.path))
+    const method = context.method === 'HEAD' ? 'GET' : context.method
+    if (allowed === undefined || allowed.includes(method)) return next()
+    return unserved(context, allowed)
+  }
+}
+
+/** A path as paths are compared: its capitals and the slash at its end do not count. */
+function plain(path: string): string {
+  return path.toLowerCase().replace(/\/$/, '')
+}
+
+/** Whether a path with parameters could be taken for one without. */
+function covers(pattern: string, path: string): boolean {
+  if (path.includes(':')) return false
+  const [ours, others] = [path.split('/'), pattern.split('/')]
+  return ours.length === others.length && others.every((part, nth) => part.startsWith(':') || part === ours[nth])
+}
+
+/** The methods of a path that is there: the answer to OPTIONS, and a refusal of any other. */
+function unserved(context: Context, methods: readonly string[]): void {
+  const Allow = [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].join(', ')
+  if (context.method === 'OPTIONS') return write(context, { status: 204, headers: { Allow } })
+  throw new Refusal('method_not_allowed', `该资源不支持 ${context.method} 方法`, { headers: { Allow } })
+}
+
 /** No route took the request: its path is unknown (404), or known for other methods (405, and the answer to OPTIONS). */
 const unrouted: Middleware = (context) => {
   const methods = ((context as Matched).matched ?? []).flatMap((layer) => layer.methods)
   if (methods.length === 0) throw notFound()
-  const Allow = [...new Set([...methods, 'OPTIONS'])].join(', ')
-  if (context.method === 'OPTIONS') return write(context, { status: 204, headers: { Allow } })
-  throw new Refusal('method_not_allowed', `该资源不支持 ${context.method} 方法`, { headers: { Allow } })
+  unserved(context, methods)
 }

@@ -1,7 +1,15 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isArray, isObject, JsonSyntaxError, parseJson, parseMembers, stringifyJson } from '../../contracts/json.ts'
+import {
+  isArray,
+  isObject,
+  type JsonProblem,
+  JsonSyntaxError,
+  parseJson,
+  parseMembers,
+  stringifyJson,
+} from '../../contracts/json.ts'
 import type { Json, JsonNumber, JsonText } from '../../contracts/json.ts'
 import { Refusal } from './dialects.ts'
 
@@ -114,13 +122,18 @@ export function decodeBody(
   contentType: string | undefined,
   shape: BodyShape = 'object',
 ): Fields | KeptJson {
-  if (bytes.length === 0 && shape === 'object') return noFields()
+  if (bytes.length === 0) {
+    if (shape === 'object') return noFields()
+    throw new Refusal('not_json', '请求体必须是 JSON 数组')
+  }
   const type = mediaType(contentType)
   if (type === 'application/x-www-form-urlencoded' && shape === 'object') return decodeForm(bytes.toString('latin1'))
   if (type !== 'application/json')
     throw new Refusal(
       'unsupported_media_type',
-      '请求头 Content-Type 必须是 application/json 或 application/x-www-form-urlencoded',
+      shape === 'array'
+        ? '请求头 Content-Type 必须是 application/json'
+        : '请求头 Content-Type 必须是 application/json 或 application/x-www-form-urlencoded',
     )
   return decodeJson(utf8(bytes), shape)
 }
@@ -165,9 +178,27 @@ function readJson<T>(read: () => T): T {
     return read()
   } catch (error) {
     if (error instanceof JsonSyntaxError)
-      throw new Refusal('not_json', `请求体不是有效的 JSON（位置 ${error.offset}：${error.reason}）`, { cause: error })
+      throw new Refusal('not_json', `请求体不是有效的 JSON（位置 ${error.offset}：${REASONS[error.reason]}）`, {
+        cause: error,
+      })
     throw error
   }
+}
+
+const REASONS: Readonly<Record<JsonProblem, string>> = {
+  'unexpected text': '无法识别的内容',
+  'unexpected end': '内容不完整',
+  'unexpected character': '无法识别的字符',
+  'nested too deeply': '嵌套层数过多',
+  'a name in quotes is expected': '此处应为带双引号的名称，最后一项之后不能有逗号',
+  '":" is expected': '此处应为冒号',
+  '"," or "}" is expected': '此处应为逗号或 }',
+  '"," or "]" is expected': '此处应为逗号或 ]',
+  'a string does not end': '字符串没有结束的引号',
+  'a control character in a string': '字符串中的控制字符必须转义',
+  'an unknown escape': '未知的转义字符',
+  'four hexadecimal digits are expected': '\\u 之后应为四位十六进制数字',
+  'text after the value': 'JSON 之后还有多余的内容',
 }
 
 /** A JSON value as a field; `written` is its text where that is known. */

@@ -19,6 +19,8 @@ import { extendedText, parametersOf } from './disposition.ts'
 export type Upload = Readonly<{ maxBytes: number }>
 
 const MAX_PARTS = 100
+/** RFC 2046 allows 70; what reads the parts can hold no more than this. */
+const MAX_BOUNDARY = 200
 /** Bytes of a field that is no file. */
 const MAX_TEXT_BYTES = 64 * 1024
 
@@ -108,6 +110,9 @@ function boundaryOf(contentType = ''): string {
   }
   const boundary = parametersOf(contentType).get('boundary') ?? ''
   if (boundary === '') throw new Refusal('bad_request', '请求头 Content-Type 缺少 boundary')
+  if (boundary.length > MAX_BOUNDARY) {
+    throw new Refusal('bad_request', `请求头 Content-Type 的 boundary 不能超过 ${MAX_BOUNDARY} 个字符`)
+  }
   return boundary
 }
 

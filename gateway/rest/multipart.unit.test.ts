@@ -159,6 +159,10 @@ describe('refused is', () => {
       code: 'unsupported_media_type',
     })
     expect(await refusalOf(sent('multipart/form-data')())).toMatchObject({ code: 'bad_request' })
+    for (const length of [201, 5_000]) {
+      const refusal = await refusalOf(sent(`multipart/form-data; boundary=${'b'.repeat(length)}`)())
+      expect(refusal).toMatchObject({ code: 'bad_request', message: expect.stringContaining('boundary') })
+    }
     expect(await refusalOf(sent('multipart/form-data; boundary=""')())).toMatchObject({ code: 'bad_request' })
   })
 

@@ -93,6 +93,9 @@ export function uploadedFile(
       if (!(value instanceof UploadedFile)) return refuse('必须是上传的文件（带文件名）')
       const name = baseName(value.name)
       if (name.includes('\0')) refuse('的文件名不能含有空字符（U+0000）')
+      // oxlint-disable-next-line no-control-regex
+      if (/[\u0000-\u001f\u007f]/.test(name)) refuse('的文件名不能含有控制字符')
+      if (name === '.' || name === '..') refuse('的文件名不能是 . 或 ..')
       if (name.trim() === '') refuse('的文件名不能为空')
       if (charactersOf(name) > maxName) refuse(`的文件名不能超过 ${maxName} 个字符`)
       // It is answered as a header when the file is read again.

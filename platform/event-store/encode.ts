@@ -25,9 +25,18 @@ export function encode(stream: StreamId, drafts: readonly Draft[]): { events: re
     return { id: draft.id, type: draft.type, data, meta, at }
   })
   if (bytes > MAX_APPEND_BYTES) {
-    throw new Rejected('too_large', `内容过大：一次写入最多 ${MAX_APPEND_BYTES} 字节，实际 ${bytes} 字节`)
+    const field = longestField(drafts)
+    const words = `内容过大：一次写入最多 ${MAX_APPEND_BYTES} 字节，实际 ${bytes} 字节`
+    throw new Rejected('too_large', field === undefined ? words : `${field}：${words}`, field)
   }
   return { events, bytes }
+}
+
+/** The member that takes most of what is too much: what its writer can do something about. */
+function longestField(drafts: readonly Draft[]): string | undefined {
+  const members = drafts.flatMap(({ data }) => Object.entries(data))
+  const lengths = members.map(([name, value]) => ({ name, length: JSON.stringify(value).length }))
+  return lengths.toSorted((one, other) => other.length - one.length)[0]?.name
 }
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/

@@ -27,7 +27,13 @@ export async function reportOf(
     const state = run.state === null ? 'running' : stateOf(counts)
     return { ...counts, cases, state, name }
   })
-  return { run, results }
+  return { run: run.state === null ? { ...run, ...summed(results) } : run, results }
+}
+
+/** What has not ended has come to what its cases have come to so far. */
+function summed(results: readonly Counts[]): Counts {
+  const sum = (name: keyof Counts): number => results.reduce((total, counts) => total + counts[name], 0)
+  return { all: sum('all'), success: sum('success'), fail: sum('fail'), error: sum('error') }
 }
 
 /** A result that was too long for its event stands there as its text. */

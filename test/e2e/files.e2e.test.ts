@@ -270,6 +270,8 @@ describe('an upload', () => {
       [formOf(' ', ''), 'file', '的文件名不能为空'],
       [formOf('dir/', ''), 'file', '的文件名不能为空'],
       [formOf(`${'长'.repeat(252)}.sql`, ''), 'file', '的文件名不能超过 255 个字符'],
+      [formOf('a\u0007b', ''), 'file', '的文件名不能含有控制字符'],
+      [formOf('dir/..', ''), 'file', '的文件名不能是 . 或 ..'],
       [formOf('a\0b', ''), 'file', '的文件名不能含有空字符（U+0000）'],
       [formOf('x.sql', '', { project: 2_147_483_647 }), 'project', '项目 2147483647 不存在'],
       [formOf('x.sql', '', { project: 0 }), 'project', '必须是有效的正整数'],

@@ -201,6 +201,28 @@ test('an environment of another project is refused', async () => {
   expect([answer.status, Object.keys(answer.body.fields)]).toEqual([422, ['scene']])
 })
 
+test.each(['/api/testFlow/scenes/run/', '/api/TestInterFace/cases/run', '/api/testFlow/icases/order/'])(
+  '%s is asked with its own method alone',
+  async (path) => {
+    const own = path.endsWith('order/') ? 'PATCH' : 'POST'
+    for (const method of ['GET', 'PUT', 'DELETE', 'HEAD'].filter((each) => each !== own)) {
+      const answer = await platform.call(method, path)
+      expect([method, answer.status, answer.headers.get('allow')]).toEqual([method, 405, `${own}, OPTIONS`])
+    }
+    expect((await platform.call('OPTIONS', path)).headers.get('allow')).toBe(`${own}, OPTIONS`)
+  },
+)
+
+test('a report of a run under way counts what there is of it', async () => {
+  const slow = await newCase('slow', { setup_script: 'import time; time.sleep(3)' })
+  const scene = await newScene([await newCase('first'), slow])
+  const { body } = await run(scene, `${RUN}?wait=false`)
+  const path = `/api/testTask/report/${body.record}/`
+  let report = await platform.call('GET', path)
+  while (report.body.info.results[0].cases.length === 0) report = await platform.call('GET', path)
+  expect(report.body.info).toMatchObject({ all: 1, success: 1, results: [{ all: 1, success: 1, state: 'running' }] })
+}, 60_000)
+
 test('who may only read may not run', async () => {
   const token = await platform.userToken('viewer')
   const answer = await platform.call('POST', RUN, { env, scene: await newScene([]) }, { token })
