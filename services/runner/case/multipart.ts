@@ -47,16 +47,16 @@ function headOf({ name, fileName, type, headers = [] }: Part): string {
   const typed = [...(type === undefined ? [] : [['Content-Type', type] as const]), ...own]
   if (typed.flat().some((text) => /[\r\n]/.test(text)))
     throw new CaseFault(`表单字段(file、files)${name}的类型中不能有换行`)
-  const named = fileName === undefined ? '' : `; filename="${quoted(fileName)}"`
+  const named = fileName === undefined ? '' : `; filename="${quotedName(fileName)}"`
   const lines = typed.map(([key, value]) => `${key}: ${value}\r\n`).join('')
-  return `Content-Disposition: form-data; name="${quoted(name)}"${named}\r\n${lines}`
+  return `Content-Disposition: form-data; name="${quotedName(name)}"${named}\r\n${lines}`
 }
 
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001a\u001c-\u001f]/g
 
 /** HTML5's rule for names inside quotes, as urllib3 understands it: the escape character is let through. */
-function quoted(text: string): string {
+export function quotedName(text: string): string {
   return text
     .replaceAll('\\', '\\\\')
     .replaceAll('"', '%22')

@@ -63,8 +63,21 @@ describe('secrets are hidden', () => {
     ['in a form', 'p%40ss+%22%E4%B8%AD%22%0A%261'],
     ['in a query', 'p%40ss%20%22%E4%B8%AD%22%0A%261'],
     ['in base64', Buffer.from(secret).toString('base64')],
+    ['as a name of a form', 'p@ss %22中%22%0A&1'],
   ])('%s', (_, written) => {
     expect(mask(`before ${written} after`)).toBe('before ****** after')
+  })
+
+  test.each([0, 1, 2, 3, 4])('in the base64 of bytes, with %d before them', (before) => {
+    for (const after of [0, 1, 2]) {
+      const bytes = Buffer.concat([Buffer.alloc(before, 0xff), Buffer.from('token-1234'), Buffer.alloc(after, 0xff)])
+      const shown = mask(bytes.toString('base64'))
+      expect(shown).toContain('******')
+      // What is left are the letters that share their bits with other bytes.
+      const left = shown.split('******').join('')
+      expect(left.length).toBeLessThanOrEqual(Math.ceil((before + after) / 3) * 4 + 4)
+      expect(Buffer.from(shown.split('******')[1] ?? '', 'base64').toString()).not.toContain('1234')
+    }
   })
 
   test.each([

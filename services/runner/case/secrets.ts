@@ -1,3 +1,4 @@
+import { quotedName } from './multipart.ts'
 import { repr } from './python.ts'
 
 export const MASK = '******'
@@ -68,7 +69,7 @@ function pairAt(text: string, at: number): number {
 }
 
 /**
- * A secret as it is and as URLs, forms, JSON, Python's `repr` and base64 write it, and what they make of it when it was JSON or a
+ * A secret as it is and as URLs, forms and their names, JSON, Python's `repr` and base64 write it, and what they make of it when it was JSON or a
  * `repr` already (a body that a target gives back as a text within its own JSON). Nothing of what is too short to be hidden.
  */
 export function writtenForms(secret: string): readonly string[] {
@@ -76,7 +77,7 @@ export function writtenForms(secret: string): readonly string[] {
   const whole = [secret, ...linesOf(secret)]
   const once = [...new Set(whole.flatMap(quoted))]
   const twice = secret.length > MOST_QUOTED_TWICE ? once : once.flatMap(quoted)
-  return [...new Set([...twice, ...once.flatMap(encoded), ...whole.map(base64)])]
+  return [...new Set([...twice, ...once.flatMap(encoded), ...whole.map(quotedName), ...whole.flatMap(base64)])]
 }
 
 function linesOf(secret: string): readonly string[] {
@@ -114,8 +115,19 @@ function encoded(text: string): readonly string[] {
   return [...forms, ...forms.map((form) => form.replaceAll(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase()))]
 }
 
-function base64(text: string): string {
-  return Buffer.from(text).toString('base64')
+/** Base64 of less could stand in any other by chance. */
+const MIN_BASE64 = 6
+
+/** The text alone, and what of it cannot be read otherwise where it stands within other bytes: that depends on how many are before it. */
+function base64(text: string): readonly string[] {
+  const within = [0, 1, 2].map((before) => {
+    const written = Buffer.concat([Buffer.alloc(before), Buffer.from(text)]).toString('base64')
+    const shared = [0, 2, 3][before]
+    const whole = written.replace(/=+$/, '')
+    // Of the last group that is not full the last letter has bits of what follows.
+    return whole.slice(shared, whole.length % 4 === 0 ? undefined : -1)
+  })
+  return [Buffer.from(text).toString('base64'), ...within.filter((form) => form.length >= MIN_BASE64)]
 }
 
 function ascii(text: string, capitals = false): string {
