@@ -21,6 +21,7 @@ import { sandboxScripts } from './case/sandbox-scripts.ts'
 import type { ScopeChanges } from './case/scripts.ts'
 import type { FilesOfProject } from './case-files.ts'
 import { openDatabases } from './databases/open.ts'
+import { partsOf } from './parts.ts'
 import type { Pinned } from './pinned.ts'
 import { createResultWriter } from './result-writer.ts'
 import { resumed } from './resume.ts'
@@ -54,7 +55,7 @@ export function createExecuteRun(deps: {
   cipher: Cipher
   pinned: Pinned
   /** Where it is not said, cases have no files. */
-  files?: FilesOfProject
+  files: FilesOfProject
   sandboxes: Pick<SandboxPool, 'open'>
   targetDeny: TargetDeny
   clock: Clock
@@ -69,7 +70,7 @@ export function createExecuteRun(deps: {
   ): Promise<void> {
     if (Object.keys(set).length + deleted.length === 0) return
     const sealed = await blobs.spill(await sealVariables(cipher, request.project, set))
-    for (const [part, variables] of inParts(sealed).entries()) {
+    for (const [part, variables] of partsOf(Object.entries(sealed), MOST_INLINE).entries()) {
       const context: CommandContext = {
         commandId: commandId(runStream(request.id), `debug-variables/${attempt}/${flow}/${index}/${part}`),
         actor: 0,
@@ -77,7 +78,7 @@ export function createExecuteRun(deps: {
       }
       const command: EnvironmentCommand = {
         type: 'SaveDebugVariables',
-        set: variables,
+        set: Object.fromEntries(variables),
         deleted: part === 0 ? deleted : [],
       }
       const { stream } = request.environment
@@ -128,7 +129,7 @@ export function createExecuteRun(deps: {
     const { request, attempt, correlationId } = claimed
     const results = await Promise.all(performed.map((each) => finished(claimed, each)))
     // One append holds 256 KiB: what does not fit together goes one after the other.
-    const batches = batchesOf(results)
+    const batches = partsOf(results, MOST_INLINE)
     for (const batch of batches) {
       const end = last && batch === batches.at(-1)
       const command: RunCommand = { type: 'RecordResults', attempt, results: batch, ...(end && { end: {} }) }
@@ -160,7 +161,7 @@ export function createExecuteRun(deps: {
       debug: request.debug,
       scripts,
       targetDeny,
-      ...(files && { files: files(request.project) }),
+      files: files(request.project),
       ...resume,
     })
     const last = places.at(-1)
@@ -231,39 +232,6 @@ function placesLeft({ counts, mayHaveRun }: Requested, cases: readonly (readonly
     .flatMap((each, flow) => each.map((wanted, index) => ({ wanted, flow, index })))
     .slice(counts.all)
     .map((place, nth) => ({ ...place, again: nth < mayHaveRun }))
-}
-
-/** Results in parts of which each fits an append; nearly always there is one. */
-function batchesOf(results: readonly Finished[]): readonly (readonly Finished[])[] {
-  if (results.length < 2) return [results]
-  const batches: Finished[][] = [[]]
-  let bytes = 0
-  for (const result of results) {
-    const size = Buffer.byteLength(JSON.stringify(result))
-    if (bytes > 0 && bytes + size > MOST_INLINE) {
-      batches.push([])
-      bytes = 0
-    }
-    bytes += size
-    batches.at(-1)?.push(result)
-  }
-  return batches
-}
-
-/** Variables in parts of which each fits an event; nearly always there is one. */
-function inParts<T>(variables: Readonly<Record<string, T>>): readonly Readonly<Record<string, T>>[] {
-  const parts: Record<string, T>[] = [{}]
-  let bytes = 0
-  for (const [name, value] of Object.entries(variables)) {
-    const size = Buffer.byteLength(JSON.stringify({ [name]: value }))
-    if (bytes > 0 && bytes + size > MOST_INLINE) {
-      parts.push({})
-      bytes = 0
-    }
-    bytes += size
-    Object.assign(parts.at(-1) ?? {}, { [name]: value })
-  }
-  return parts
 }
 
 /** A skipped case has nothing against it; its log says that it was skipped. Records know three verdicts. */
