@@ -122,7 +122,8 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     })
 
     // Runs
-    const sandboxes = createSandboxPool({ size: config.sandboxPool, log, cacheDir: join(config.dataDir, 'sandbox') })
+    const { sandboxPool: size, timeZone } = config
+    const sandboxes = createSandboxPool({ size, timeZone, log, cacheDir: join(config.dataDir, 'sandbox') })
     stops.push(() => sandboxes.stop())
     const targetDeny = parseTargetDeny(config.targetDeny)
     const leases = createLeases(db)

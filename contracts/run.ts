@@ -64,8 +64,13 @@ export type RunEvent =
       }
     >
   | Event<'RunClaimed', { attempt: number; worker: string }>
-  /** Its runner gives it back unfinished, as a platform that stops does. `interrupted`: a case was begun that has no result. */
-  | Event<'RunReleased', { attempt: number; interrupted: boolean }>
+  /** A case is begun under which an earlier attempt may have died. The cases of a first attempt are begun without a word. */
+  | Event<'CaseBegun', { attempt: number; flow: number; index: number }>
+  /**
+   * Its runner gives it back unfinished, as a platform that stops does, or because the attempt `failed`. `interrupted`: a case was begun
+   * that has no result.
+   */
+  | Event<'RunReleased', { attempt: number; interrupted: boolean; failed?: true }>
   | Event<
       'CaseFinished',
       {

@@ -54,6 +54,7 @@ const TYPES = {
   RunRequested: true,
   RunClaimed: true,
   RunReleased: true,
+  CaseBegun: true,
   CaseFinished: true,
   RunFinished: true,
   UserCreated: true,
@@ -241,6 +242,9 @@ describe('the deciders fold them to', () => {
       attempt: 2,
       counts: { all: 2, success: 0, fail: 1, error: 1 },
       claimsSinceResult: 0,
+      deaths: 0,
+      begun: false,
+      failures: 0,
       mayHaveRun: 1,
     })
     const ping = {
@@ -264,6 +268,9 @@ describe('the deciders fold them to', () => {
       attempt: 0,
       counts: { all: 0, success: 0, fail: 0, error: 0 },
       claimsSinceResult: 0,
+      deaths: 0,
+      begun: false,
+      failures: 0,
       mayHaveRun: 0,
     })
     for (const [id, verdict] of [
@@ -283,9 +290,10 @@ describe('the deciders fold them to', () => {
     expect(await stateOf(run, runStream(6))).toMatchObject({
       status: 'requested',
       request: { flows: [{ name: '大流程', size: 1000 }], plan: { bytes: 300_000 } },
-      attempt: 1,
+      attempt: 2,
       claimsSinceResult: 0,
-      mayHaveRun: 0,
+      failures: 1,
+      mayHaveRun: 2,
     })
   })
 })
@@ -468,10 +476,10 @@ describe('the read models make of them', () => {
         flows: '["大流程"]',
         status: '执行中',
         claimed: false,
-        attempt: 1,
+        attempt: 2,
         ...none,
         requested_at: '2026-11-21T20:18:23.127811+08:00',
-        revision: '2',
+        revision: '5',
       },
     ])
     const results = await rowsOf('run_results', 'run, flow, index')

@@ -245,6 +245,27 @@ describe('a run', () => {
     record(2, finished(1, 0, '失败'), finished(1, 1, '失败')).refused('conflict')
     record(1, finished(1, 0, '失败')).gives(finished(1, 1, '成功'))
   })
+  test('knows how often an attempt has died of the next case, and how often one has failed', () => {
+    const begun = (attempt: number): RunEvent => ({ type: 'CaseBegun', data: { attempt, flow: 0, index: 0 } })
+    const failed = (attempt: number): RunEvent => ({
+      type: 'RunReleased',
+      data: { attempt, interrupted: true, failed: true },
+    })
+    given(run, requested, claimed(1), claimed(2))
+      .when({ type: 'BeginCase', attempt: 2, place: { flow: 0, index: 0 } })
+      .gives(begun(2))
+    given(run, requested, claimed(1), claimed(2))
+      .when({ type: 'BeginCase', attempt: 1, place: { flow: 0, index: 0 } })
+      .refused('conflict')
+    const after = (...events: RunEvent[]) => given(run, requested, claimed(1), ...events).state
+    // A process that dies before it has begun a case has not died of it.
+    expect(after(claimed(2), claimed(3))).toMatchObject({ deaths: 0 })
+    expect(after(claimed(2), begun(2), claimed(3), begun(3), claimed(4))).toMatchObject({ deaths: 2 })
+    expect(after(claimed(2), begun(2), released(2, true), claimed(3))).toMatchObject({ deaths: 0 })
+    expect(after(claimed(2), begun(2), claimed(3), finished(3, 0, '成功'), claimed(4))).toMatchObject({ deaths: 0 })
+    expect(after(failed(1), claimed(2), failed(2))).toMatchObject({ failures: 2, deaths: 0, mayHaveRun: 2 })
+    expect(after(failed(1), claimed(2), finished(2, 0, '成功'))).toMatchObject({ failures: 0 })
+  })
   test('is ended as 错误 with a reason, whoever has it', () => {
     const end = (all: number, error: number): RunEvent => ({
       type: 'RunFinished',

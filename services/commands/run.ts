@@ -26,8 +26,14 @@ export type RunProcess =
       attempt: number
       /** Verdicts so far: those of the first `counts.all` cases, for cases run in order. */
       counts: Counts
-      /** Attempts that were claimed since the last result: those before the last have died at the same case. */
+      /** Attempts that were claimed since the last result and have not been given back. */
       claimsSinceResult: number
+      /** Attempts since the last result that have died with the next case begun, as far as they said that they began it. */
+      deaths: number
+      /** Whether the last attempt has said that it began the next case. */
+      begun: boolean
+      /** Attempts since the last result that have failed and said so. */
+      failures: number
       /** How many of the cases without a verdict an earlier attempt may have begun. */
       mayHaveRun: number
     }>
@@ -39,7 +45,8 @@ export type RunCommand =
   | { type: 'ClaimRun'; worker: string; after: number }
   /** Results of an attempt, and the run's end with the last of them. */
   | { type: 'RecordResults'; attempt: number; results: readonly Finished[]; end?: { reason?: string } }
-  | { type: 'ReleaseRun'; attempt: number; interrupted: boolean }
+  | { type: 'BeginCase'; attempt: number; place: PlaceInRun }
+  | { type: 'ReleaseRun'; attempt: number; interrupted: boolean; failed?: true }
   /** Ends the run as 错误, whoever has it, with a result for the case that it had come to. */
   | { type: 'EndRun'; reason: string; result?: Finished }
 
@@ -61,6 +68,9 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
         attempt: 0,
         counts: NO_COUNTS,
         claimsSinceResult: 0,
+        deaths: 0,
+        begun: false,
+        failures: 0,
         mayHaveRun: 0,
       }
     }
@@ -72,23 +82,35 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
           status: 'claimed',
           attempt: event.data.attempt,
           claimsSinceResult: state.claimsSinceResult + 1,
+          deaths: state.deaths + (state.begun ? 1 : 0),
+          begun: false,
           // Nobody said what the attempt before had come to.
           mayHaveRun: state.status === 'claimed' ? MOST_UNWRITTEN : state.mayHaveRun,
         }
-      case 'RunReleased':
+      case 'CaseBegun':
+        return { ...state, begun: true }
+      case 'RunReleased': {
+        const { interrupted, failed = false } = event.data
+        const began = failed ? MOST_UNWRITTEN : interrupted ? 1 : 0
         return {
           ...state,
           status: 'requested',
           // A runner that gives a run back has not died of it.
           claimsSinceResult: state.claimsSinceResult - 1,
+          begun: false,
+          failures: state.failures + (failed ? 1 : 0),
           // What an attempt before it may have begun, it may not have come to.
-          mayHaveRun: Math.max(state.mayHaveRun, event.data.interrupted ? 1 : 0),
+          mayHaveRun: Math.max(state.mayHaveRun, began),
         }
+      }
       case 'CaseFinished':
         return {
           ...state,
           counts: counted(state.counts, event.data.state),
           claimsSinceResult: 0,
+          deaths: 0,
+          begun: false,
+          failures: 0,
           mayHaveRun: Math.max(0, state.mayHaveRun - 1),
         }
       case 'RunFinished':
@@ -120,9 +142,14 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
         return [...events, { type: 'RunFinished', data: { attempt, ...counts, state: stateOf(counts), ...end } }]
       }
       case 'ReleaseRun': {
-        const { attempt, interrupted } = command
+        const { attempt, interrupted, failed } = command
         refuseOthers(state, attempt)
-        return [{ type: 'RunReleased', data: { attempt, interrupted } }]
+        return [{ type: 'RunReleased', data: { attempt, interrupted, ...(failed && { failed }) } }]
+      }
+      case 'BeginCase': {
+        const { attempt, place } = command
+        refuseOthers(state, attempt)
+        return [{ type: 'CaseBegun', data: { attempt, ...place } }]
       }
       case 'EndRun': {
         const { reason, result } = command

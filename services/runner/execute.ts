@@ -13,7 +13,7 @@ import { casesOf } from '../runs/plan.ts'
 import { unrunResult } from '../runs/unrun.ts'
 import { type Carried, sealCarried } from './carried.ts'
 import type { TargetDeny } from './case/deny.ts'
-import { beginScene, closeFlow, type Flow, openFlow } from './case/flow.ts'
+import { beginScene, closeFlow, type Flow, hasCode, openFlow } from './case/flow.ts'
 import type { CaseState } from './case/result.ts'
 import { type CaseToRun, runCase } from './case/run-case.ts'
 import { RunSecrets } from './case/run-secrets.ts'
@@ -38,6 +38,9 @@ export type ExecuteRun = (claimed: Requested, leaving: Leaving) => Promise<'ende
 
 /** Attempts that may die at the same case before it is 错误 and the next attempt starts after it. */
 const DEATHS = 3
+
+/** Attempts that may fail one after the other, without a result between them, before what is left of the run is 错误. */
+const FAILURES = 6
 
 /** Bytes of one result, or of the variables of one event: half of what an append may have. */
 const MOST_INLINE = 128 * 1024
@@ -138,6 +141,13 @@ export function createExecuteRun(deps: {
     }
   }
 
+  /** An attempt before this one may have died of this case: should this one do so too, the log shall tell. */
+  async function begin(claimed: Requested, { flow, index }: Place): Promise<void> {
+    const { request, attempt, correlationId } = claimed
+    const command: RunCommand = { type: 'BeginCase', attempt, place: { flow, index } }
+    await handle(run, runStream(request.id), () => command, { commandId: newCommandId(), actor: 0, correlationId })
+  }
+
   /** Cases one after the other; the results of the last ones are still being written while the next one runs. */
   async function performAll(
     claimed: Requested,
@@ -176,10 +186,15 @@ export function createExecuteRun(deps: {
           return 'left'
         }
         if (nth > 0 && place.flow !== places[nth - 1]?.flow) beginScene(flow)
-        const present = await content
+        const present = (await content) ?? (await loaded(place))
+        if (nth === 0 && claimed.claimsSinceResult > 1) {
+          // A death while the interpreter starts is not to be laid at the door of the case.
+          if (hasCode(present.setupScript) || hasCode(present.teardownScript)) await scripts.ready()
+          await begin(claimed, place)
+        }
         const following = places[nth + 1]
         content = following && loaded(following)
-        writer.add(await perform(claimed, flow, place, present ?? (await loaded(place)), now))
+        writer.add(await perform(claimed, flow, place, present, now))
         // Where an attempt has died before, the next death must be known to be this case's.
         await writer.unwrittenAtMost(nth < claimed.mayHaveRun || place === last ? 0 : UNWRITTEN)
       }
@@ -199,18 +214,19 @@ export function createExecuteRun(deps: {
   }
 
   return async (claimed, leaving) => {
-    const { claimsSinceResult } = claimed
     const places = placesLeft(claimed, await casesOf(claimed.request, blobs))
     const [next, ...others] = places
     if (!next) {
       await record(claimed, [], true)
       return 'ended'
     }
-    if (claimsSinceResult <= DEATHS) return performAll(claimed, places, leaving)
-    // What every attempt dies of without a result lies before the first case: then all that is left is 错误.
-    const doomed = claimsSinceResult > 2 * DEATHS ? places : [next]
+    // The first death at a case is not told by its attempt; those after it are.
+    const deadly = claimed.deaths >= DEATHS - 1
+    const hopeless = claimed.failures >= FAILURES
+    if (!deadly && !hopeless) return performAll(claimed, places, leaving)
+    const doomed = hopeless ? places : [next]
     const last = doomed.length === places.length
-    const reason = '执行该用例时运行进程多次异常退出，已跳过'
+    const reason = hopeless ? '运行多次出错，已终止' : '执行该用例时运行进程多次异常退出，已跳过'
     await record(
       claimed,
       doomed.map((place) => ({ place, result: unrunResult(place.wanted, reason, clock(), claimed.attempt) })),

@@ -162,7 +162,14 @@ test('an attempt that fails is followed by another, which knows that it may repe
   const second = await works.next()
   expect(second.claimed).toMatchObject({ attempt: 2, mayHaveRun: 2, request: { id } })
   await ends(second)
-  expect(await typesOf(id)).toEqual(['RunRequested', 'RunClaimed', 'RunClaimed', 'CaseFinished', 'RunFinished'])
+  expect(await typesOf(id)).toEqual([
+    'RunRequested',
+    'RunClaimed',
+    'RunReleased',
+    'RunClaimed',
+    'CaseFinished',
+    'RunFinished',
+  ])
 })
 
 describe('when the platform stops', () => {

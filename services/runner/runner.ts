@@ -81,7 +81,7 @@ export function startRunner(deps: {
       own.attempt = claimed.attempt
       try {
         const outcome = await execute(claimed, { now, soon: leavingSoon.signal })
-        if (outcome === 'left') await release(id, claimed.attempt, false)
+        if (outcome === 'left') await release(id, { attempt: claimed.attempt, interrupted: false })
         break
       } catch (error) {
         if (own.lost.signal.aborted || (!leavingNow.signal.aborted && (await isOver(id, claimed.attempt)))) {
@@ -89,10 +89,11 @@ export function startRunner(deps: {
           break
         }
         if (leavingNow.signal.aborted) {
-          await release(id, claimed.attempt, true)
+          await release(id, { attempt: claimed.attempt, interrupted: true })
           break
         }
         log.error({ run: id, err: error }, 'an attempt at a run failed')
+        await release(id, { attempt: claimed.attempt, interrupted: true, failed: true })
         claimed = await claimAgain(id, claimed.attempt)
       }
     }
@@ -100,10 +101,13 @@ export function startRunner(deps: {
   }
 
   /** Gives the run back; where that fails it is found by its lease, or at the next start. */
-  async function release(id: number, attempt: number, interrupted: boolean): Promise<void> {
+  async function release(
+    id: number,
+    how: Readonly<{ attempt: number; interrupted: boolean; failed?: true }>,
+  ): Promise<void> {
     try {
-      await decide(id, { type: 'ReleaseRun', attempt, interrupted })
-      log.info({ run: id, interrupted }, 'a run was given back unfinished')
+      await decide(id, { type: 'ReleaseRun', ...how })
+      log.info({ run: id, ...how }, 'a run was given back unfinished')
     } catch (error) {
       log.warn({ run: id, err: error }, 'a run could not be given back')
     }

@@ -82,6 +82,26 @@ describe('a verdict', () => {
   }, 60_000)
 })
 
+test('values nested deeper than JSON is read are no trouble: compared they are 失败, saved they are 错误, and nothing runs twice', async () => {
+  const deep = 'x = []\nfor _ in range(600): x = [x]\n'
+  const before = target.seen.length
+  const compared = await run({ teardown_script: `${deep}test.assertion('相等', x, 1)` })
+  expect([compared.body.state, compared.body.status_cede, compared.body.attempt]).toEqual(['失败', 200, undefined])
+  expect(target.seen.length - before).toBe(1)
+  const saved = await run({ teardown_script: `${deep}test.save_env_variable('x', x)` })
+  expect([saved.body.state, saved.body.attempt]).toEqual(['错误', undefined])
+  expect(linesOf(saved.body, 'EXCEPT')).toContain('嵌套层数过多')
+  expect(target.seen.length - before).toBe(2)
+}, 60_000)
+
+test('scripts live in the time zone of the platform', async () => {
+  const { body } = await run({ setup_script: 'from datetime import datetime\nprint(datetime.now().isoformat())' })
+  const printed = linesOf(body, 'DEBUG').match(/\d{4}-\d\d-\d\dT\d\d:\d\d/)?.[0]
+  const minutes = (text: string): number => Date.parse(`${text.slice(0, 16)}Z`) / 60_000
+  expect(Math.abs(minutes(printed ?? '') - minutes(body.started_at))).toBeLessThanOrEqual(2)
+  expect(body.started_at).toContain('+08:00')
+}, 60_000)
+
 test('a target that is denied is not asked, neither directly nor by a redirect', async () => {
   for (const url of ['http://169.254.169.254/', '/metadata', 'http://[fd00:ec2::254]/']) {
     const { body } = await run({ interface: { ...INTERFACE, url, method: 'get' } })

@@ -112,9 +112,19 @@ export function publicResult(result: CaseResult, mask: Mask): CaseResult {
 
 /** JSON without secrets in its strings, numbers and names, read before they are sought: escapes hide nothing. */
 function publicJson(text: JsonText, mask: Mask): JsonText {
-  const json = parseJson(text, { nonFinite: true })
+  const json = readable(text)
+  // What is nested deeper than anyone could read is shown as its text.
+  if (json === undefined) return storableJson(stringifyJson(mask(text)))
   const masked = maskedJson(json, mask)
   return storableJson(masked === json ? text : stringifyJson(masked))
+}
+
+function readable(text: JsonText): Json | undefined {
+  try {
+    return parseJson(text, { nonFinite: true })
+  } catch {
+    return undefined
+  }
 }
 
 /** The very same value where nothing was hidden. A masked number is a string. */

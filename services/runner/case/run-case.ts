@@ -291,11 +291,11 @@ class CaseRun {
     this.signal?.throwIfAborted()
     this.log.append(outcome.log)
     this.assertions.push(...outcome.assertions)
-    this.data = objectOf(outcome.data)
+    this.data = objectOf(outcome.data, 'data')
     this.faults = outcome.faults
     this.pending = outcome.pending
-    this.flow.env = objectOf(outcome.env)
-    this.flow.ENV = objectOf(outcome.ENV)
+    this.flow.env = objectOf(outcome.env, 'env')
+    this.flow.ENV = objectOf(outcome.ENV, 'ENV')
     this.flow.secrets.add(outcome.secrets)
     this.flow.secrets.addFrom(this.flow.env, this.flow.ENV)
     this.changes = {
@@ -350,8 +350,12 @@ function members(json: Json | undefined): JsonObject {
   return isObject(json) ? json : new Map()
 }
 
-function objectOf(text: JsonText): JsonObject {
-  return members(parseJson(text, { nonFinite: true }))
+function objectOf(text: JsonText, name: string): JsonObject {
+  try {
+    return members(parseJson(text, { nonFinite: true }))
+  } catch (error) {
+    throw new CaseFault(`脚本在${name}中保存的值无法读取：嵌套层数过多`, { cause: error })
+  }
 }
 
 function reprHeaders(headers: Readonly<Record<string, string>>): string {

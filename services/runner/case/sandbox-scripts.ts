@@ -12,7 +12,12 @@ import type {
   ScriptSession,
 } from './scripts.ts'
 
-export type SandboxScripts = ScriptSession & Readonly<{ close: () => void }>
+export type SandboxScripts = ScriptSession &
+  Readonly<{
+    /** Resolves when the interpreter is there, or cannot be had: the case that asks for it hears why. */
+    ready: () => Promise<void>
+    close: () => void
+  }>
 
 /** The scripts of one flow in a sandbox of their own, taken from `pool` when the first case needs it. An aborted signal closes it. */
 export function sandboxScripts(
@@ -44,14 +49,21 @@ export function sandboxScripts(
     return outcomeOf(await sandbox.runScript({ phase, ...call, ...(response === undefined ? {} : { response }) }))
   }
 
+  /** A pool that gave no sandbox is asked again by the next case. */
+  const opened = (): Promise<Opened> =>
+    (opening ??= open().catch((error: unknown) => {
+      opening = undefined
+      throw error
+    }))
+
   return {
+    ready: () =>
+      opened().then(
+        () => undefined,
+        () => undefined,
+      ),
     async beginCase() {
-      // A pool that gave no sandbox is asked again by the next case.
-      opening ??= open().catch((error: unknown) => {
-        opening = undefined
-        throw error
-      })
-      const { sandbox, fault } = await opening
+      const { sandbox, fault } = await opened()
       sandbox.beginCase()
       return fault
     },

@@ -21,6 +21,8 @@ export interface SandboxPoolOptions {
   scriptTimeoutMs?: number
   /** Limit of an interpreter's memory, its own 30 MiB included. */
   memoryLimitMb?: number
+  /** What scripts take for the local time; without one the host's. */
+  timeZone?: string
 }
 
 export interface SandboxPool {
@@ -50,7 +52,7 @@ interface Means {
 }
 
 class Pool implements SandboxPool {
-  readonly #options: Required<SandboxPoolOptions>
+  readonly #options: SandboxPoolOptions & Required<Pick<SandboxPoolOptions, 'scriptTimeoutMs' | 'memoryLimitMb'>>
   readonly #children = new Set<WalledChild>()
   readonly #starting = new Set<Promise<WalledChild>>()
   /** Interpreters for runs to come: ready, or about to be. */
@@ -111,11 +113,15 @@ class Pool implements SandboxPool {
   }
 
   #found(): Promise<Means> {
-    this.#means ??= findWalls().then(({ wrapper, report }) => ({
-      wrapper,
-      report,
-      snapshot: snapshotIn(this.#options.cacheDir, wrapper, this.#options.memoryLimitMb, this.#stopping.signal),
-    }))
+    const { timeZone } = this.#options
+    this.#means ??= findWalls().then(({ wrapper: walled, report }) => {
+      const wrapper = timeZone === undefined ? walled : { ...walled, env: { ...walled.env, TZ: timeZone } }
+      return {
+        wrapper,
+        report,
+        snapshot: snapshotIn(this.#options.cacheDir, wrapper, this.#options.memoryLimitMb, this.#stopping.signal),
+      }
+    })
     return this.#means
   }
 

@@ -108,7 +108,7 @@ function wrapperOf(prefix: readonly string[], held: Partial<Record<Wall, boolean
   const [program, ...args] = [...prefix, ...node] as [string, ...string[]]
   return {
     held: { uid: false, network: false, processes: false, privileges: false, ...held },
-    // Scripts see the platform's time zone and nothing else of its environment.
+    // Scripts see the host's time zone, or another in its place, and nothing else of its environment.
     env: { TZ: new Intl.DateTimeFormat().resolvedOptions().timeZone },
     command: (mode, ...rest) => [program, [...args, mode, ...rest]],
   }
