@@ -4,6 +4,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping, MutableMapping
 from datetime import timedelta
+from urllib.parse import urljoin
 
 import requests_names as requests
 
@@ -213,6 +214,22 @@ class Response:
     @property
     def is_permanent_redirect(self):
         return 'location' in self.headers and self.status_code in (301, 308)
+
+    @property
+    def next(self):
+        """What a redirect asks for, None of any other answer. Where redirects are followed it was sent, else it was not."""
+        if not self.is_redirect:
+            return None
+        sent = self.request
+        method, body = sent.method, sent.body
+        if self.status_code in (302, 303) and method != 'HEAD' or self.status_code == 301 and method == 'POST':
+            method = 'GET'
+        headers = {name: value for name, value in sent.headers.items() if name.lower() != 'cookie'}
+        if self.status_code not in (307, 308):
+            body = None
+            gone = ('content-length', 'content-type', 'transfer-encoding')
+            headers = {name: value for name, value in headers.items() if name.lower() not in gone}
+        return SentRequest(method, urljoin(self.url, self.headers['location']), headers, body)
 
     @property
     def links(self):
