@@ -61,7 +61,7 @@ export type CaseDeps = Readonly<{
 export async function runCase(flow: Flow, testCase: CaseToRun, deps: CaseDeps): Promise<CaseOutcome> {
   const startedAt = deps.clock.now()
   const from = deps.clock.monotonic()
-  const run = new CaseRun(flow, testCase, deps.signal)
+  const run = new CaseRun(flow, testCase, deps)
   const state = await run.perform()
   const { result, changes, mask } = run.finished(state)
   return {
@@ -69,7 +69,7 @@ export async function runCase(flow: Flow, testCase: CaseToRun, deps: CaseDeps): 
       {
         ...result,
         state,
-        run_time: runTime(deps.clock.monotonic() - from),
+        run_time: runTime(deps.clock.monotonic() - from - run.waited),
         assertions: run.assertions,
         started_at: startedAt,
       },
@@ -88,6 +88,7 @@ class CaseRun {
   readonly flow: Flow
   readonly title: string
   readonly signal: AbortSignal | undefined
+  readonly now: () => number
   readonly log: CaseLog
   readonly assertions: Assertion[] = []
   /** The case as its scripts see it. */
@@ -99,11 +100,14 @@ class CaseRun {
   /** What the setup script put into the case and cannot be sent, by field. */
   faults: ScriptOutcome['faults'] = {}
   pending = false
+  /** Milliseconds until an interpreter was there: no time of the case. */
+  waited = 0
 
-  constructor(flow: Flow, testCase: CaseToRun, signal: AbortSignal | undefined) {
+  constructor(flow: Flow, testCase: CaseToRun, { clock, signal }: CaseDeps) {
     this.flow = flow
     this.title = testCase.title
     this.signal = signal
+    this.now = clock.monotonic
     this.log = new CaseLog(flow.debug)
     this.data = dataOf(testCase)
   }
@@ -147,7 +151,9 @@ class CaseRun {
   async begin(): Promise<CaseState | undefined> {
     const scripted = ['setup_script', 'teardown_script'].some((name) => hasCode(this.script(name)))
     if (!scripted && !this.flow.hasGlobalCode) return undefined
+    const from = this.now()
     const fault = await this.flow.scripts.beginCase()
+    this.waited = this.now() - from
     this.signal?.throwIfAborted()
     if (fault === undefined) return undefined
     this.log.add('ERROR', `全局工具函数执行错误:\n${fault.message}`)

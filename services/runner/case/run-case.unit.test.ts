@@ -41,6 +41,12 @@ describe('a case without scripts', () => {
     })
   })
 
+  test('takes no time while it waits for an interpreter', async () => {
+    // The clock goes on by 455 ms whenever it is read: once at each end, and at each end of the wait.
+    const { result } = await run(flowWith(scriptsThat(), targetThat()), { setupScript: 'x = 1' })
+    expect(result.run_time).toBe('0.91s')
+  })
+
   test('has the documented keys in the documented order', async () => {
     const body = Buffer.from('{"token":"中"}')
     const target = targetThat({
