@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { CaseFault } from './fault.ts'
 import { bytesOf as pythonBytes } from './python-value.ts'
-import { utf8 } from './wire-text.ts'
+import { shownBinary, utf8 } from './wire-text.ts'
 
 /** One part of a `multipart/form-data` body. Without a type it says none. */
 export type Part = Readonly<{
@@ -21,7 +21,7 @@ export function multipartOf(parts: readonly Part[], boundary: string): Multipart
   const written = parts.map((part) => {
     const head = `--${boundary}\r\n${headOf(part)}\r\n`
     const content = bytesOf(part.content)
-    const shown = isUtf8(content) ? content.toString() : `base64(${content.length}字节)：${content.toString('base64')}`
+    const shown = isUtf8(content) ? content.toString() : shownBinary(content)
     return { bytes: Buffer.concat([bytesOf(head), content, LINE_END]), shown: `${head}${shown}\r\n` }
   })
   const end = `--${boundary}--\r\n`

@@ -5,6 +5,7 @@ import { parseJson } from '../../../contracts/json.ts'
 import { CaseFault } from './fault.ts'
 import { dumpsIndented } from './python.ts'
 import { MAX_RESPONSE_BYTES, type RawResponse } from './send.ts'
+import { shownBinary } from './wire-text.ts'
 
 const decoders = {
   gunzip: promisify(gunzip),
@@ -116,7 +117,7 @@ export function shownBody(body: Buffer, charset: Charset): string {
   if (json !== undefined) return json
   // What is valid UTF-8 is hardly anything else, whatever the header says.
   if (isUtf8(body)) return body.toString()
-  return text ?? `base64(${body.length}字节)：${body.toString('base64')}`
+  return text ?? shownBinary(body)
 }
 
 function indented(text: string): string | undefined {

@@ -6,3 +6,8 @@ export function utf8(text: string): Buffer {
   if (!text.isWellFormed()) throw new CaseFault('请求体中含有无法用UTF-8编码的字符')
   return Buffer.from(text)
 }
+
+/** What is no text as results show it: in base64, with its length. */
+export function shownBinary(bytes: Buffer): string {
+  return `base64(${bytes.length}字节)：${bytes.toString('base64')}`
+}
