@@ -27,13 +27,9 @@ export async function reportOf(
     const state = run.state === null ? 'running' : stateOf(counts)
     return { ...counts, cases, state, name }
   })
-  return { run: run.state === null ? { ...run, ...summed(results) } : run, results }
-}
-
-/** What has not ended has come to what its cases have come to so far. */
-function summed(results: readonly Counts[]): Counts {
-  const sum = (name: keyof Counts): number => results.reduce((total, counts) => total + counts[name], 0)
-  return { all: sum('all'), success: sum('success'), fail: sum('fail'), error: sum('error') }
+  // What has not ended has come to what its cases have come to so far.
+  const sofar = countVerdicts(results.flatMap(({ cases }) => cases.map(({ state }) => state)))
+  return { run: run.state === null ? { ...run, ...sofar } : run, results }
 }
 
 /** A result that was too long for its event stands there as its text. */
