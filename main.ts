@@ -150,7 +150,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     const relay = startRelay({ store, messages, db, models, leases, log })
     stops.push(relay.stop)
     const deadline = config.runDeadline
-    const watchdog = startWatchdog({ models, leases, messages, handle, blobs, clock, deadline, log })
+    const watchdog = startWatchdog({ models, leases, messages, folds, handle, blobs, clock, deadline, log })
     stops.push(watchdog.stop)
 
     // Gateway

@@ -61,11 +61,12 @@ function reading(
 }
 
 function watch(options: Partial<Parameters<typeof startWatchdog>[0]> = {}): void {
-  const { models, leases, messages, handle, blobs } = desk
+  const { models, leases, messages, folds, handle, blobs } = desk
   watchdog = startWatchdog({
     models,
     leases,
     messages,
+    folds,
     handle,
     blobs,
     clock: () => new Date().toISOString(),

@@ -1,18 +1,18 @@
-import { runStream } from '../contracts/run.ts'
 import type { Clock } from '../contracts/time.ts'
 import { RUNS_TOPIC } from '../contracts/topics.ts'
 import type { Blobs } from '../platform/blobs.ts'
-import { newCommandId } from '../platform/ids.ts'
 import type { Leases } from '../platform/leases.ts'
 import type { Log } from '../platform/log.ts'
 import type { MessageLog } from '../platform/message-log/port.ts'
 import { pause } from '../platform/pause.ts'
 import type { ReadModels } from '../projections/port.ts'
 import { type UnfinishedRun, unfinishedRuns } from '../projections/runs.ts'
+import type { Folds } from './commands/folds.ts'
 import type { Handle } from './commands/handle.ts'
-import { type Finished, placeOf, run, type RunCommand, type RunProcess } from './commands/run.ts'
+import { type Finished, placeOf, type RunCommand, type RunProcess } from './commands/run.ts'
 import { asMessage } from './relay.ts'
 import { LEASE_MS, leaseOf } from './runner/lease.ts'
+import { decideOnRun } from './runs/decide.ts'
 import { casesOf } from './runs/plan.ts'
 import { unrunResult } from './runs/unrun.ts'
 
@@ -40,6 +40,7 @@ export function startWatchdog(deps: {
   models: ReadModels
   leases: Leases
   messages: MessageLog
+  folds: Pick<Folds, 'read'>
   handle: Handle
   blobs: Pick<Blobs, 'unspill'>
   clock: Clock
@@ -51,7 +52,7 @@ export function startWatchdog(deps: {
   everyMs?: number
   unclaimedMs?: number
 }): { stop(): Promise<void> } {
-  const { models, leases, messages, handle, blobs, clock, deadline, log } = deps
+  const { models, leases, messages, blobs, clock, deadline, log } = deps
   const { leaseMs = LEASE_MS, everyMs = leaseMs / 5, unclaimedMs = UNCLAIMED_MS } = deps
   const stopping = new AbortController()
   let known = new Map<number, Seen>()
@@ -99,9 +100,8 @@ export function startWatchdog(deps: {
       const result = state.status === 'none' ? undefined : await unrun(state, reason)
       return { type: 'EndRun', reason, ...(result && { result }) }
     }
-    const stream = runStream(id)
     try {
-      await handle(run, stream, command, { commandId: newCommandId(), actor: 0, correlationId: stream })
+      await decideOnRun(deps, id, command)
       log.warn({ run: id }, 'a run was past its deadline and has been ended')
     } catch (error) {
       // It may just have ended by itself; else the next look finds it again.

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { Rejected } from '../../contracts/core.ts'
+import { idOf, Rejected } from '../../contracts/core.ts'
 import { type RunEvent, runStream } from '../../contracts/run.ts'
 import { runMessage, RUNS_TOPIC } from '../../contracts/topics.ts'
-import { newCommandId } from '../../platform/ids.ts'
 import type { Leases } from '../../platform/leases.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Handled, Message, MessageLog } from '../../platform/message-log/port.ts'
 import { pause } from '../../platform/pause.ts'
 import type { Folds } from '../commands/folds.ts'
 import type { Handle } from '../commands/handle.ts'
-import { run, type Requested, type RunCommand } from '../commands/run.ts'
+import { run, type Requested } from '../commands/run.ts'
 import type { Feed } from '../feed.ts'
+import { decideOnRun } from '../runs/decide.ts'
 import type { ExecuteRun } from './execute.ts'
 import { leaseOf, RENEW_MS } from './lease.ts'
 import { Slots } from './slots.ts'
@@ -47,7 +47,7 @@ export function startRunner(deps: {
   /** Milliseconds between two signs of life. */
   renewMs?: number
 }): Runner {
-  const { messages, handle, folds, feed, leases, execute, concurrency, log, renewMs = RENEW_MS } = deps
+  const { messages, folds, feed, leases, execute, concurrency, log, renewMs = RENEW_MS } = deps
   const worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   const slots = new Slots(concurrency)
   const underWay = new Map<number, UnderWay>()
@@ -55,18 +55,11 @@ export function startRunner(deps: {
   const leavingSoon = new AbortController()
   const leavingNow = new AbortController()
 
-  async function decide(id: number, command: RunCommand): Promise<Requested | undefined> {
-    const stream = runStream(id)
-    const { state } = await folds.read(run, stream)
-    const correlationId = state.status === 'none' ? stream : state.correlationId
-    const decided = await handle(run, stream, () => command, { commandId: newCommandId(), actor: 0, correlationId })
-    return decided.state.status === 'none' ? undefined : decided.state
-  }
-
   /** The run as claimed by the next attempt; undefined when it has ended, is not there, or another attempt was made after `after`. */
   async function claim(id: number, after: number): Promise<Requested | undefined> {
     try {
-      return await decide(id, { type: 'ClaimRun', worker, after })
+      const claimed = await decideOnRun(deps, id, () => ({ type: 'ClaimRun', worker, after }))
+      return claimed.status === 'none' ? undefined : claimed
     } catch (error) {
       if (error instanceof Rejected && error.code !== 'busy') return undefined
       throw error
@@ -106,7 +99,7 @@ export function startRunner(deps: {
     how: Readonly<{ attempt: number; interrupted: boolean; failed?: true }>,
   ): Promise<void> {
     try {
-      await decide(id, { type: 'ReleaseRun', ...how })
+      await decideOnRun(deps, id, () => ({ type: 'ReleaseRun', ...how }))
       log.info({ run: id, ...how }, 'a run was given back unfinished')
     } catch (error) {
       log.warn({ run: id, err: error }, 'a run could not be given back')
@@ -165,11 +158,9 @@ export function startRunner(deps: {
     if (underWay.size === 0) return
     for (const event of events as readonly (RunEvent & { stream: string })[]) {
       if (event.type !== 'RunFinished' && event.type !== 'RunClaimed') continue
-      for (const [id, own] of underWay) {
-        if (event.stream !== runStream(id)) continue
-        // The end that this runner wrote itself comes when there is nothing left to stop.
-        if (event.type === 'RunFinished' || event.data.worker !== worker) own.lost.abort(new Error('the run is over'))
-      }
+      // The end that this runner wrote itself comes when there is nothing left to stop.
+      if (event.type === 'RunClaimed' && event.data.worker === worker) continue
+      underWay.get(idOf(event.stream))?.lost.abort(new Error('the run is over'))
     }
   })
 
