@@ -241,9 +241,8 @@ describe('the deciders fold them to', () => {
       correlationId: '55baeb19-8f26-5196-908a-2543616c7f48',
       attempt: 2,
       counts: { all: 2, success: 0, fail: 1, error: 1 },
-      claimsSinceResult: 0,
       deaths: 0,
-      begun: false,
+      begun: true,
       failures: 0,
       mayHaveRun: 1,
     })
@@ -267,7 +266,6 @@ describe('the deciders fold them to', () => {
       correlationId: '37440b33-bd4c-5a7e-9b1a-78ad94ed7530',
       attempt: 0,
       counts: { all: 0, success: 0, fail: 0, error: 0 },
-      claimsSinceResult: 0,
       deaths: 0,
       begun: false,
       failures: 0,
@@ -291,7 +289,6 @@ describe('the deciders fold them to', () => {
       status: 'requested',
       request: { flows: [{ name: '大流程', size: 1000 }], plan: { bytes: 300_000 } },
       attempt: 2,
-      claimsSinceResult: 0,
       failures: 1,
       mayHaveRun: 2,
     })

@@ -258,11 +258,15 @@ describe('a run', () => {
       .when({ type: 'BeginCase', attempt: 1, place: { flow: 0, index: 0 } })
       .refused('conflict')
     const after = (...events: RunEvent[]) => given(run, requested, claimed(1), ...events).state
-    // A process that dies before it has begun a case has not died of it.
-    expect(after(claimed(2), claimed(3))).toMatchObject({ deaths: 0 })
-    expect(after(claimed(2), begun(2), claimed(3), begun(3), claimed(4))).toMatchObject({ deaths: 2 })
-    expect(after(claimed(2), begun(2), released(2, true), claimed(3))).toMatchObject({ deaths: 0 })
-    expect(after(claimed(2), begun(2), claimed(3), finished(3, 0, '成功'), claimed(4))).toMatchObject({ deaths: 0 })
+    // Of the cases that no earlier attempt can have begun nobody says that they begin: the first attempt has died of one.
+    expect(after(claimed(2))).toMatchObject({ deaths: 1 })
+    // A later process that dies before it has begun a case has not died of it.
+    expect(after(claimed(2), claimed(3))).toMatchObject({ deaths: 1 })
+    expect(after(claimed(2), begun(2), claimed(3), begun(3), claimed(4))).toMatchObject({ deaths: 3 })
+    expect(after(claimed(2), begun(2), released(2, true), claimed(3))).toMatchObject({ deaths: 1 })
+    expect(after(released(1, true), claimed(2))).toMatchObject({ deaths: 0 })
+    expect(after(claimed(2), begun(2), claimed(3), finished(3, 0, '成功'))).toMatchObject({ deaths: 0 })
+    expect(after(claimed(2), begun(2), claimed(3), finished(3, 0, '成功'), claimed(4))).toMatchObject({ deaths: 1 })
     expect(after(failed(1), claimed(2), failed(2))).toMatchObject({ failures: 2, deaths: 0, mayHaveRun: 2 })
     expect(after(failed(1), claimed(2), finished(2, 0, '成功'))).toMatchObject({ failures: 0 })
   })
@@ -320,10 +324,8 @@ describe('a run', () => {
     given(run, requested, claimed(1), end).when({ type: 'RecordResults', attempt: 1, results: [] }).refused('conflict')
   })
   test('knows how many attempts have died without a result', () => {
-    expect(given(run, requested, claimed(1), claimed(2)).state).toMatchObject({ claimsSinceResult: 2 })
-    expect(given(run, requested, claimed(1), finished(1, 0, '成功'), claimed(2)).state).toMatchObject({
-      claimsSinceResult: 1,
-    })
-    expect(given(run, requested, claimed(1), released(1), claimed(2)).state).toMatchObject({ claimsSinceResult: 1 })
+    expect(given(run, requested, claimed(1), claimed(2)).state).toMatchObject({ deaths: 1 })
+    expect(given(run, requested, claimed(1), finished(1, 0, '成功'), claimed(2)).state).toMatchObject({ deaths: 1 })
+    expect(given(run, requested, claimed(1), released(1), claimed(2)).state).toMatchObject({ deaths: 0 })
   })
 })

@@ -26,11 +26,9 @@ export type RunProcess =
       attempt: number
       /** Verdicts so far: those of the first `counts.all` cases, for cases run in order. */
       counts: Counts
-      /** Attempts that were claimed since the last result and have not been given back. */
-      claimsSinceResult: number
-      /** Attempts since the last result that have died with the next case begun, as far as they said that they began it. */
+      /** Attempts that have died with the next case begun. */
       deaths: number
-      /** Whether the last attempt has said that it began the next case. */
+      /** Whether the last attempt has begun the next case. Where an earlier one may have begun it, it has when it says so. */
       begun: boolean
       /** Attempts since the last result that have failed and said so. */
       failures: number
@@ -67,7 +65,6 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
         correlationId: correlationOf(event),
         attempt: 0,
         counts: NO_COUNTS,
-        claimsSinceResult: 0,
         deaths: 0,
         begun: false,
         failures: 0,
@@ -76,17 +73,18 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
     }
     if (state.status === 'none') return state
     switch (event.type) {
-      case 'RunClaimed':
+      case 'RunClaimed': {
+        // Nobody said what an attempt that still had the run had come to.
+        const mayHaveRun = state.status === 'claimed' ? MOST_UNWRITTEN : state.mayHaveRun
         return {
           ...state,
           status: 'claimed',
           attempt: event.data.attempt,
-          claimsSinceResult: state.claimsSinceResult + 1,
           deaths: state.deaths + (state.begun ? 1 : 0),
-          begun: false,
-          // Nobody said what the attempt before had come to.
-          mayHaveRun: state.status === 'claimed' ? MOST_UNWRITTEN : state.mayHaveRun,
+          begun: mayHaveRun === 0,
+          mayHaveRun,
         }
+      }
       case 'CaseBegun':
         return { ...state, begun: true }
       case 'RunReleased': {
@@ -96,7 +94,6 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
           ...state,
           status: 'requested',
           // A runner that gives a run back has not died of it.
-          claimsSinceResult: state.claimsSinceResult - 1,
           begun: false,
           failures: state.failures + (failed ? 1 : 0),
           // What an attempt before it may have begun, it may not have come to.
@@ -107,9 +104,8 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
         return {
           ...state,
           counts: counted(state.counts, event.data.state),
-          claimsSinceResult: 0,
           deaths: 0,
-          begun: false,
+          begun: true,
           failures: 0,
           mayHaveRun: Math.max(0, state.mayHaveRun - 1),
         }

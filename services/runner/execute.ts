@@ -127,25 +127,20 @@ export function createExecuteRun(deps: {
     return { flow, index, state: result.state, result: whole, ...left }
   }
 
+  async function tell({ request, correlationId }: Requested, command: RunCommand): Promise<void> {
+    await handle(run, runStream(request.id), () => command, { commandId: newCommandId(), actor: 0, correlationId })
+  }
+
   /** Appends results, and the run's end when `last` says that the last of its cases is among them. */
   async function record(claimed: Requested, performed: readonly Performed[], last: boolean): Promise<void> {
-    const { request, attempt, correlationId } = claimed
+    const { attempt } = claimed
     const results = await Promise.all(performed.map((each) => finished(claimed, each)))
     // One append holds 256 KiB: what does not fit together goes one after the other.
     const batches = partsOf(results, MOST_INLINE)
     for (const batch of batches) {
       const end = last && batch === batches.at(-1)
-      const command: RunCommand = { type: 'RecordResults', attempt, results: batch, ...(end && { end: {} }) }
-      const context = { commandId: newCommandId(), actor: 0, correlationId }
-      await handle(run, runStream(request.id), () => command, context)
+      await tell(claimed, { type: 'RecordResults', attempt, results: batch, ...(end && { end: {} }) })
     }
-  }
-
-  /** An attempt before this one may have died of this case: should this one do so too, the log shall tell. */
-  async function begin(claimed: Requested, { flow, index }: Place): Promise<void> {
-    const { request, attempt, correlationId } = claimed
-    const command: RunCommand = { type: 'BeginCase', attempt, place: { flow, index } }
-    await handle(run, runStream(request.id), () => command, { commandId: newCommandId(), actor: 0, correlationId })
   }
 
   /** Cases one after the other; the results of the last ones are still being written while the next one runs. */
@@ -187,10 +182,12 @@ export function createExecuteRun(deps: {
         }
         if (nth > 0 && place.flow !== places[nth - 1]?.flow) beginScene(flow)
         const present = (await content) ?? (await loaded(place))
-        if (nth === 0 && claimed.claimsSinceResult > 1) {
+        if (nth === 0 && place.again) {
           // A death while the interpreter starts is not to be laid at the door of the case.
           if (hasCode(present.setupScript) || hasCode(present.teardownScript)) await scripts.ready()
-          await begin(claimed, place)
+          // Should this attempt die too, the log shall tell of which case.
+          const { attempt } = claimed
+          await tell(claimed, { type: 'BeginCase', attempt, place: { flow: place.flow, index: place.index } })
         }
         const following = places[nth + 1]
         content = following && loaded(following)
@@ -220,8 +217,7 @@ export function createExecuteRun(deps: {
       await record(claimed, [], true)
       return 'ended'
     }
-    // The first death at a case is not told by its attempt; those after it are.
-    const deadly = claimed.deaths >= DEATHS - 1
+    const deadly = claimed.deaths >= DEATHS
     const hopeless = claimed.failures >= FAILURES
     if (!deadly && !hopeless) return performAll(claimed, places, leaving)
     const doomed = hopeless ? places : [next]
