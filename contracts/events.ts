@@ -1,12 +1,15 @@
+import type { BugEvent } from './bug.ts'
 import type { CaseEvent } from './case.ts'
 import type { Recorded } from './core.ts'
 import type { EnvironmentEvent } from './environment.ts'
 import type { FileEvent } from './file.ts'
 import type { InterfaceEvent } from './interface.ts'
+import type { ModuleEvent } from './module.ts'
 import type { ProjectEvent } from './project.ts'
 import type { RunEvent } from './run.ts'
 import type { SceneEvent } from './scene.ts'
-import type { TeamEvent, UserEvent } from './user.ts'
+import type { TaskEvent } from './task.ts'
+import type { ApiTokenEvent, TeamEvent, UserEvent } from './user.ts'
 
 /** Every event that this version writes. Events grow by addition: stored ones are never rewritten. */
 export type DomainEvent =
@@ -17,8 +20,12 @@ export type DomainEvent =
   | CaseEvent
   | SceneEvent
   | RunEvent
+  | TaskEvent
+  | ModuleEvent
+  | BugEvent
   | UserEvent
   | TeamEvent
+  | ApiTokenEvent
 
 /** What `meta.schemaVersion` says of events written now. */
 export const SCHEMA_VERSION = 1

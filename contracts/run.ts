@@ -12,8 +12,27 @@ export type Target = Readonly<{ url: string; method: string; name: string }>
 export type RunCase = Readonly<{ title: string; interface: Pin | Target }> &
   (Readonly<{ id: number; case: Pin }> | Readonly<{ unsaved: CaseFields }>)
 
-/** Cases that run in order and share their temporary variables: the cases themselves, or how many the run's `plan` has of it. */
-export type Flow = Readonly<{ name: string }> & (Readonly<{ cases: readonly RunCase[] }> | Readonly<{ size: number }>)
+/**
+ * Cases that run in order and share their temporary variables, `scene` is the one that they are of: the cases themselves, or how many the
+ * run's `plan` has of it.
+ */
+export type Flow = Readonly<{ name: string; scene?: number }> &
+  (Readonly<{ cases: readonly RunCase[] }> | Readonly<{ size: number }>)
+
+/** What a run was asked for: a case or a scene by itself, or a task with its scenes. */
+export type RunKind = 'case' | 'scene' | 'task'
+
+/** What asked for a run: somebody who was logged in, or a machine with an API token. */
+export type RunTrigger = 'manual' | 'api'
+
+/** What was built and is tested, in CI's words. */
+export type Build = Readonly<{ build?: string; branch?: string; commit?: string; url?: string }>
+
+/** What a run has in place of its environment's: its host, and global variables that are laid over (a JSON object, encrypted). */
+export type Overrides = Readonly<{ host?: string; variables?: LongText }>
+
+/** Scenes that may run at the same time in one run. */
+export const MOST_CONCURRENT = 32
 
 /** The verdict of a case (seed 000 接口测试模块 2.6 `state`). */
 export type Verdict = '成功' | '失败' | '错误'
@@ -49,9 +68,15 @@ export type RunEvent =
       'RunRequested',
       {
         id: number
-        kind: 'case' | 'scene'
-        /** What was run: the scene's id. Absent for cases. */
+        kind: RunKind
+        /** What was run: the scene's id, or the task's. Absent for cases. */
         scene?: number
+        task?: number
+        /** Scenes that run at the same time, 1 when absent. With more each begins with the first global variables and cookies of the run. */
+        concurrency?: number
+        overrides?: Overrides
+        build?: Build
+        trigger?: RunTrigger
         /** Debug runs read and write the environment's `debug_global_variable`. */
         debug: boolean
         name: string
@@ -84,6 +109,8 @@ export type RunEvent =
         carried?: LongText
       }
     >
+  /** The run is to end before its next case. `by`: the name of the user who wants it. */
+  | Event<'RunCancelRequested', { by: string }>
   | Event<'RunFinished', Counts & { attempt: number; state: RunState; reason?: string }>
 
 /** How many cases a flow has. */

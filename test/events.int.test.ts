@@ -56,11 +56,24 @@ const TYPES = {
   RunReleased: true,
   CaseBegun: true,
   CaseFinished: true,
+  RunCancelRequested: true,
   RunFinished: true,
   UserCreated: true,
   PasswordChanged: true,
   MemberAdded: true,
   MemberChanged: true,
+  LoggedOut: true,
+  TaskCreated: true,
+  TaskChanged: true,
+  TaskDeleted: true,
+  ModuleAdded: true,
+  ModuleChanged: true,
+  ModuleRemoved: true,
+  BugReported: true,
+  BugChanged: true,
+  BugDeleted: true,
+  ApiTokenIssued: true,
+  ApiTokenRevoked: true,
 } satisfies Record<DomainEvent['type'], true>
 
 const stored = storedEvents()
@@ -304,6 +317,7 @@ describe('the read models make of them', () => {
     ])
     expect(await rowsOf('interfaces')).toEqual([
       { id: 1, project: 1, name: '登录', url: '/users/${{version}}/login/', method: 'PUT', type: '1', revision: '1' },
+      { id: 3, project: 1, name: '登录', url: '/users/login/', method: 'post', type: '1', revision: '1' },
     ])
     expect(await rowsOf('users')).toEqual([
       { id: 1, username: 'admin', role: 'admin', active: true },
@@ -478,6 +492,25 @@ describe('the read models make of them', () => {
         requested_at: '2026-11-21T20:18:23.127811+08:00',
         revision: '5',
       },
+      {
+        ...flow,
+        id: 7,
+        kind: 'task',
+        name: '冒烟测试',
+        flows: '["登录接口测试","注册接口测试"]',
+        status: '执行完毕',
+        claimed: true,
+        attempt: 1,
+        state: 'cancelled',
+        all: 2,
+        success: 1,
+        fail: 1,
+        error: 0,
+        reason: null,
+        requested_at: '2026-11-22T00:20:22.140959+08:00',
+        finished_at: '2026-11-22T00:20:27.140959+08:00',
+        revision: '5',
+      },
     ])
     const results = await rowsOf('run_results', 'run, flow, index')
     expect(results.map(({ run: id, flow, index }) => [id, flow, index])).toEqual([
@@ -487,6 +520,8 @@ describe('the read models make of them', () => {
       [4, 0, 0],
       [5, 0, 0],
       [5, 0, 1],
+      [7, 0, 0],
+      [7, 1, 0],
     ])
     expect(results[0]?.['result']).toBe(
       String.raw`{"name":"登录失败","log_data":[["DEBUG","请求头：\n{\"Accept\": \"*/*\"}"],["INFO","【INFO】  |:相等断言"],["EXCEPT",{"$blob":"836ff184e7b41b1e13cb5fd89fa1de98dbbab99e9d2918913ff43b86a5c7c213","bytes":50000}]],"url":"http://api.example.com:8000/users/2/login/","method":"PUT","status_cede":200,"response_header":{"Content-Type":"application/json"},"requests_header":{"Accept":"*/*","Authorization":"******"},"response_body":{"$blob":"0db52f4076c082518412afd3dd3576e2cb0c63703fd7fed5e23ade60efef31d9","bytes":1048576},"requests_body":"None","state":"失败","run_time":"0.455s","assertions":[{"method":"相等","expected":"200","actual":{"$blob":"e5c6fde86910ded72db5cc7afc32f850440d4ef7caa5dbb69f5bdc0d3e39cb3b","bytes":16500},"passed":false}],"started_at":"2026-11-21T18:14:00.000001+08:00","id":1}`,
