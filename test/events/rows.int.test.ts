@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { openStoredLog, type StoredLog } from './log.ts'
+import {
+  HEADERS,
+  VARIABLES,
+  DEBUG_VARIABLES,
+  SAVED,
+  LONG_VARIABLE,
+  DB,
+  FUNCTIONS,
+  REQUEST,
+  SETUP,
+  TEARDOWN,
+} from './texts.ts'
+
+let log: StoredLog
+
+beforeAll(async () => {
+  log = await openStoredLog()
+})
+afterAll(() => log.stop())
+
+describe('the read models make of them', () => {
+  const rowsOf = (table: string, order = 'id') =>
+    log.models.query(`select * from ${log.models.table(table)} order by ${order}`)
+
+  test('projects, interfaces and users', async () => {
+    expect(await rowsOf('projects')).toEqual([
+      { id: 1, name: '小小电商', leader: '木森', create_time: '2026-11-21T18:12:56.107672+08:00', revision: '1' },
+    ])
+    expect(await rowsOf('interfaces')).toEqual([
+      { id: 1, project: 1, name: '登录', url: '/users/${{version}}/login/', method: 'PUT', type: '1', revision: '1' },
+      { id: 3, project: 1, name: '登录', url: '/users/login/', method: 'post', type: '1', revision: '1' },
+    ])
+    expect(await rowsOf('users')).toEqual([
+      { id: 1, username: 'admin', role: 'admin', active: true },
+      { id: 2, username: '测试员A', role: 'tester', active: true },
+    ])
+  })
+
+  test('environments', async () => {
+    expect(await rowsOf('environments')).toEqual([
+      {
+        id: 1,
+        project: 1,
+        name: '预发环境',
+        host: 'http://api.example.com:8000',
+        headers: JSON.stringify(HEADERS),
+        global_variable: JSON.stringify(VARIABLES),
+        debug_global_variable: JSON.stringify(DEBUG_VARIABLES),
+        debug_overlay: JSON.stringify({ old: SAVED, token: null, long: LONG_VARIABLE }),
+        db: JSON.stringify(DB),
+        global_func: JSON.stringify(FUNCTIONS),
+        secrets: '["headers.Authorization","global_variable.token"]',
+        revision: '3',
+      },
+      {
+        id: 2,
+        project: 1,
+        name: 'e',
+        host: '',
+        headers: '"{}"',
+        global_variable: '"{}"',
+        debug_global_variable: String.raw`"{\"b\":2}"`,
+        debug_overlay: '{}',
+        db: '"[]"',
+        global_func: String.raw`"def f():\n    return \"é\"\n"`,
+        secrets: '[]',
+        revision: '2',
+      },
+    ])
+  })
+
+  test('cases', async () => {
+    expect(await rowsOf('cases')).toEqual([
+      {
+        id: 1,
+        interface: 1,
+        title: '登录失败',
+        headers: '"{}"',
+        request: JSON.stringify(REQUEST),
+        file: '"[]"',
+        setup_script: JSON.stringify(SETUP),
+        teardown_script: JSON.stringify(TEARDOWN),
+        revision: '1',
+      },
+    ])
+  })
+
+  test('scenes and their steps, removed ones too', async () => {
+    expect(await rowsOf('scenes')).toEqual([{ id: 1, project: 1, name: '注册接口测试', revision: '9' }])
+    expect(await rowsOf('steps')).toEqual([
+      { id: 1, scene: 1, icase: 1, sort: String(Number.MAX_SAFE_INTEGER), removed: false },
+      { id: 2, scene: 1, icase: 1, sort: '1', removed: true },
+      { id: 3, scene: 1, icase: 1, sort: '3', removed: false },
+      { id: 4, scene: 1, icase: 2, sort: '5', removed: false },
+      { id: 5, scene: 2, icase: 1, sort: '1', removed: false },
+    ])
+  })
+
+  test('runs and their results', async () => {
+    const none = { state: null, all: 0, success: 0, fail: 0, error: 0, reason: null, finished_at: null }
+    const ping = {
+      kind: 'case',
+      name: 'ping',
+      project: 1,
+      environment: 2,
+      environment_name: 'e',
+      tester: '测试员A',
+      flows: '["ping"]',
+    }
+    const flow = { kind: 'scene', project: 1, environment: 1, environment_name: '预发环境', tester: 'admin' }
+    expect(await rowsOf('runs')).toEqual([
+      {
+        id: 1,
+        kind: 'case',
+        name: '登录失败',
+        project: 1,
+        environment: 1,
+        environment_name: '预发环境',
+        tester: 'admin',
+        flows: '["登录失败"]',
+        status: '执行完毕',
+        claimed: true,
+        attempt: 2,
+        state: 'error',
+        all: 2,
+        success: 0,
+        fail: 1,
+        error: 1,
+        reason: null,
+        requested_at: '2026-11-21T18:15:23.127811+08:00',
+        finished_at: '2026-11-21T18:15:51.131647+08:00',
+        revision: '5',
+      },
+      {
+        id: 2,
+        ...ping,
+        status: '执行完毕',
+        claimed: true,
+        attempt: 1,
+        state: 'error',
+        all: 1,
+        success: 0,
+        fail: 0,
+        error: 1,
+        reason: '测试环境已被删除',
+        requested_at: '2026-11-21T18:15:58.132606+08:00',
+        finished_at: '2026-11-21T18:16:12.134524+08:00',
+        revision: '3',
+      },
+      {
+        id: 3,
+        ...ping,
+        status: '未执行',
+        claimed: false,
+        attempt: 0,
+        ...none,
+        requested_at: '2026-11-21T18:16:19.135483+08:00',
+        revision: '0',
+      },
+      {
+        id: 4,
+        ...ping,
+        status: '执行完毕',
+        claimed: true,
+        attempt: 1,
+        state: 'success',
+        all: 1,
+        success: 1,
+        fail: 0,
+        error: 0,
+        reason: null,
+        requested_at: '2026-11-21T18:16:26.136442+08:00',
+        finished_at: '2026-11-21T18:16:40.138360+08:00',
+        revision: '3',
+      },
+      {
+        ...flow,
+        id: 5,
+        name: '登录下单',
+        flows: '["登录下单"]',
+        status: '执行完毕',
+        claimed: true,
+        attempt: 2,
+        state: 'success',
+        all: 2,
+        success: 2,
+        fail: 0,
+        error: 0,
+        reason: null,
+        requested_at: '2026-11-21T20:11:23.127811+08:00',
+        finished_at: '2026-11-21T20:17:23.127811+08:00',
+        revision: '6',
+      },
+      {
+        ...flow,
+        id: 6,
+        name: '大流程',
+        flows: '["大流程"]',
+        status: '执行中',
+        claimed: false,
+        attempt: 2,
+        ...none,
+        requested_at: '2026-11-21T20:18:23.127811+08:00',
+        revision: '5',
+      },
+      {
+        ...flow,
+        id: 7,
+        kind: 'task',
+        name: '冒烟测试',
+        flows: '["登录接口测试","注册接口测试"]',
+        status: '执行完毕',
+        claimed: true,
+        attempt: 1,
+        state: 'cancelled',
+        all: 2,
+        success: 1,
+        fail: 1,
+        error: 0,
+        reason: null,
+        requested_at: '2026-11-22T00:20:22.140959+08:00',
+        finished_at: '2026-11-22T00:20:27.140959+08:00',
+        revision: '5',
+      },
+    ])
+    const results = await rowsOf('run_results', 'run, flow, index')
+    expect(results.map(({ run: id, flow, index }) => [id, flow, index])).toEqual([
+      [1, 0, 0],
+      [1, 0, 1],
+      [2, 0, 0],
+      [4, 0, 0],
+      [5, 0, 0],
+      [5, 0, 1],
+      [7, 0, 0],
+      [7, 1, 0],
+    ])
+    expect(results[0]?.['result']).toBe(
+      String.raw`{"name":"登录失败","log_data":[["DEBUG","请求头：\n{\"Accept\": \"*/*\"}"],["INFO","【INFO】  |:相等断言"],["EXCEPT",{"$blob":"836ff184e7b41b1e13cb5fd89fa1de98dbbab99e9d2918913ff43b86a5c7c213","bytes":50000}]],"url":"http://api.example.com:8000/users/2/login/","method":"PUT","status_cede":200,"response_header":{"Content-Type":"application/json"},"requests_header":{"Accept":"*/*","Authorization":"******"},"response_body":{"$blob":"0db52f4076c082518412afd3dd3576e2cb0c63703fd7fed5e23ade60efef31d9","bytes":1048576},"requests_body":"None","state":"失败","run_time":"0.455s","assertions":[{"method":"相等","expected":"200","actual":{"$blob":"e5c6fde86910ded72db5cc7afc32f850440d4ef7caa5dbb69f5bdc0d3e39cb3b","bytes":16500},"passed":false}],"started_at":"2026-11-21T18:14:00.000001+08:00","id":1}`,
+    )
+    expect(results[3]?.['result']).toBe(
+      '{"$blob":"f6a214f7a5fcda0c2cee9660b7fc29f5649e3c68aad48e20e950137c98913a68","bytes":300000}',
+    )
+    expect(results[1]?.['result']).toBe(
+      '{"name":"未保存","log_data":[["ERROR","请求发送失败"]],"state":"错误","run_time":"0.001s","assertions":[],"started_at":"2026-11-21T18:15:00.000001+08:00","attempt":2}',
+    )
+  })
+})
