@@ -13,6 +13,7 @@ import { healthRoutes } from './gateway/rest/health.ts'
 import { interfaceRoutes } from './gateway/rest/interfaces.ts'
 import { probesOf } from './gateway/rest/probes.ts'
 import { projectRoutes } from './gateway/rest/projects.ts'
+import { reportRoutes } from './gateway/rest/reports.ts'
 import type { Route } from './gateway/rest/route.ts'
 import { runRoutes } from './gateway/rest/runs.ts'
 import { sceneRoutes } from './gateway/rest/scenes.ts'
@@ -167,6 +168,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
       ...sceneRoutes(modules),
       ...stepRoutes(modules),
       ...runRoutes({ ...modules, runRequests, runEnds, runWaitSeconds: config.runWaitSeconds }),
+      ...reportRoutes(modules),
       ...healthRoutes(probesOf({ db, store, models })),
     ]
     const served = [...routes, ...docsRoutes(routes, version)]

@@ -5,14 +5,14 @@ import type { RunEnds } from '../../services/runs/ends.ts'
 import type { Outcome } from '../../services/commands/writes.ts'
 import { type FlowReport, reportOf } from '../../services/runs/report.ts'
 import type { RunRequests, WantedCase } from '../../services/runs/request.ts'
-import { Rejected } from '../../contracts/core.ts'
 import { FormText, KeptJson } from './body.ts'
 import { caseContent, caseFields } from './cases.ts'
 import { contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
+import { caseResult, flowReport } from './results.ts'
 import { type Answer, type Route, route } from './route.ts'
 import { flag, id, objectOf, oneOrOther, optionalText, text } from './schema.ts'
-import { PRINTED_REPORT, PRINTED_RESULT, PRINTED_RUN, PRINTED_SCENE_RUN } from './runs.printed.ts'
+import { PRINTED_RESULT, PRINTED_RUN, PRINTED_SCENE_RUN } from './runs.printed.ts'
 
 const target = objectOf({ url: optionalText('接口地址'), method: text('请求方法'), name: optionalText('接口名称') })
 
@@ -32,23 +32,6 @@ function isJsonObject(value: unknown): boolean {
   return value instanceof KeptJson && isObject(value.value)
 }
 
-const result = z.object({
-  name: z.string(),
-  log_data: z.array(z.tuple([z.string(), z.string()])),
-  url: z.string().optional(),
-  method: z.string().optional(),
-  status_cede: z.int().optional(),
-  response_header: z.record(z.string(), z.string()).optional(),
-  requests_header: z.record(z.string(), z.string()).optional(),
-  response_body: z.string().optional(),
-  requests_body: z.string().optional(),
-  state: z.enum(['成功', '失败', '错误']),
-  run_time: z.string(),
-  assertions: z.array(z.unknown()).optional(),
-  started_at: z.string().optional(),
-  id: z.int().optional(),
-})
-
 const query = z.object({ wait: flag('为 false 时不等待运行结束').default(true) })
 
 const sceneBody = z.object({ env: id('测试环境id'), scene: id('运行的测试业务流id') })
@@ -61,21 +44,6 @@ const NOT_ENDED = {
   example: { record: 1, status: '执行中' },
 }
 
-const counts = { all: z.int(), success: z.int(), fail: z.int(), error: z.int() }
-const flowReport = z.object({ ...counts, cases: z.array(result), state: z.string(), name: z.string() })
-const report = z.object({
-  id: z.int(),
-  info: z.object({
-    results: z.array(flowReport),
-    ...counts,
-    task: z.string().nullable(),
-    test_env: z.int(),
-    tester: z.string(),
-  }),
-  record: z.int(),
-  status: z.enum(['未执行', '执行中', '执行完毕']).optional(),
-})
-
 type RunModules = Modules &
   Readonly<{
     runRequests: RunRequests
@@ -84,7 +52,7 @@ type RunModules = Modules &
     runWaitSeconds: number
   }>
 
-/** Running a case (seed 000 接口测试模块 2.6) or a scene (五.1.5), and reading what runs came to (六.2.2). */
+/** Running a case (seed 000 接口测试模块 2.6) or a scene (五.1.5). */
 export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds }: RunModules): readonly Route[] {
   /** The run goes on, whoever still waits for it. */
   async function accepted(record: number, position: string): Promise<Answer> {
@@ -120,7 +88,7 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
         {
           status: 200,
           description: '用例的运行结果',
-          schema: result.extend({ record: z.int().optional() }),
+          schema: caseResult.extend({ record: z.int().optional() }),
           example: PRINTED_RESULT,
         },
         NOT_ENDED,
@@ -154,27 +122,6 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
         const { env: environment, scene } = call.body
         const wanted = { environment, scene, tester: call.user.username }
         return answered(call, await runRequests.runScene(wanted, contextOf(call)), (flow) => flow)
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/api/testTask/report/:id/',
-      tag: '测试运行记录和报告',
-      access: 'content.read',
-      summary: '获取测试报告详情，id 为运行记录的 id',
-      source: 'seed 000 六.2.2',
-      answers: [{ status: 200, description: '测试报告', schema: report, example: PRINTED_REPORT }],
-      async handle({ params }) {
-        const found = await reportOf({ models, blobs }, params.id)
-        if (!found) throw new Rejected('not_found', '测试报告不存在')
-        const { run, results } = found
-        const { all, success, fail, error } = run
-        const info = { results, all, success, error, fail, task: null, test_env: run.environment, tester: run.tester }
-        return {
-          status: 200,
-          body: { id: run.id, info, record: run.id, status: run.status },
-          revision: BigInt(run.revision),
-        }
       },
     }),
   ]
