@@ -3,7 +3,7 @@ import type { LongText } from '../contracts/blob.ts'
 import { build } from '../platform/postgres.ts'
 import type { CaseTitle, InterfaceRow } from './interfaces.ts'
 import { lifecycle, longTexts } from './lifecycle.ts'
-import { page, type Page, type Window } from './page.ts'
+import { page, type Page, type Search, searched, type Window } from './page.ts'
 import type { ReadModels } from './port.ts'
 import { tableOf } from './rows.ts'
 
@@ -69,7 +69,8 @@ function inScene(models: ReadModels, query: ReturnType<typeof visible>, scene: n
 
 export function listCases(
   models: ReadModels,
-  filter: Readonly<{ interface?: number | undefined; project?: number | undefined; scene?: number | undefined }>,
+  filter: Search &
+    Readonly<{ interface?: number | undefined; project?: number | undefined; scene?: number | undefined }>,
   window: Window,
 ): Promise<Page<CaseTitle>> {
   const query = visible(models).select('cases.id', 'cases.title')
@@ -77,6 +78,7 @@ export function listCases(
   else inScene(models, query, filter.scene)
   if (filter.interface !== undefined) void query.where('cases.interface', filter.interface)
   if (filter.project !== undefined) void query.where('interfaces.project', filter.project)
+  searched(query, 'cases.title', filter)
   return page(models, query, window)
 }
 

@@ -3,7 +3,7 @@ import type { Recorded } from '../contracts/core.ts'
 import { type EnvironmentEvent, type EnvironmentFields, overlay, type DebugOverlay } from '../contracts/environment.ts'
 import { build } from '../platform/postgres.ts'
 import { lifecycle, longTexts } from './lifecycle.ts'
-import { page, type Page, type Window } from './page.ts'
+import { page, type Page, type Search, searched, type Window } from './page.ts'
 import type { ReadModels } from './port.ts'
 import { tableOf } from './rows.ts'
 
@@ -81,11 +81,12 @@ function visible(models: ReadModels): ReturnType<typeof build> {
 
 export async function listEnvironments(
   models: ReadModels,
-  filter: Readonly<{ project?: number | undefined }>,
+  filter: Search & Readonly<{ project?: number | undefined }>,
   window: Window,
 ): Promise<Page<EnvironmentRow>> {
   const query = visible(models).orderBy('environments.id')
   if (filter.project !== undefined) void query.where('environments.project', filter.project)
+  searched(query, 'environments.name', filter)
   const { rows, count } = await page<Stored>(models, query, window)
   return { rows: rows.map(read), count }
 }

@@ -1,7 +1,7 @@
 import type { Recorded } from '../contracts/core.ts'
 import type { FileEvent, FileFields } from '../contracts/file.ts'
 import { build } from '../platform/postgres.ts'
-import { page, type Page, type Window } from './page.ts'
+import { page, type Page, type Search, searched, type Window } from './page.ts'
 import type { Projection, ReadModels } from './port.ts'
 import { tableOf } from './rows.ts'
 
@@ -54,11 +54,12 @@ function visible(models: ReadModels): ReturnType<typeof build> {
 /** Newest first. */
 export function listFiles(
   models: ReadModels,
-  filter: Readonly<{ project?: number | undefined }>,
+  filter: Search & Readonly<{ project?: number | undefined }>,
   window: Window,
 ): Promise<Page<FileRow>> {
   const query = visible(models).orderBy('files.id', 'desc')
   if (filter.project !== undefined) void query.where('files.project', filter.project)
+  searched(query, 'files.name', filter)
   return page<FileRow>(models, query, window)
 }
 

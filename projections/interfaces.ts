@@ -1,7 +1,7 @@
 import type { InterfaceFields } from '../contracts/interface.ts'
 import { build } from '../platform/postgres.ts'
 import { lifecycle } from './lifecycle.ts'
-import { page, type Page, type Window } from './page.ts'
+import { page, type Page, type Search, searched, type Window } from './page.ts'
 import type { ReadModels } from './port.ts'
 import { tableOf } from './rows.ts'
 
@@ -45,7 +45,7 @@ function casesOf(models: ReadModels): string {
 
 export async function listInterfaces(
   models: ReadModels,
-  filter: Readonly<{ project?: number | undefined }>,
+  filter: Search & Readonly<{ project?: number | undefined }>,
   window: Window,
 ): Promise<Page<InterfaceWithCases>> {
   const query = build({ interfaces: models.table('interfaces') })
@@ -53,6 +53,7 @@ export async function listInterfaces(
     .select(...COLUMNS, build.raw(casesOf(models)))
     .orderBy('interfaces.id')
   if (filter.project !== undefined) void query.where('interfaces.project', filter.project)
+  searched(query, 'interfaces.name', filter)
   const { rows, count } = await page<Stored>(models, query, window)
   return { rows: rows.map(read), count }
 }

@@ -9,6 +9,21 @@ export type Page<R> = Readonly<{ rows: readonly R[]; count: number }>
 
 type Query = ReturnType<typeof build>
 
+/** What every list can be searched for; nothing, or an empty text, leaves all rows. */
+export type Search = Readonly<{ search?: string | undefined }>
+
+/**
+ * Leaves the rows whose `column` (`scenes.name`) holds the text, in whichever case its letters stand: `%` and `_` are letters too.
+ *
+ * The case is told by Unicode's rules, not by the database's locale, which in `C` knows no letter beyond ASCII. To lower case and then
+ * to upper, for neither alone makes one of every letter's forms: `ς`, `σ` and `Σ`, or `ß`, `ẞ` and `SS`.
+ */
+export function searched(query: Query, column: string, { search }: Search): void {
+  if (search === undefined || search === '') return
+  const folded = (text: string): string => `upper(lower(${text} collate "und-x-icu"))`
+  void query.whereRaw(`strpos(${folded('??')}, ${folded('?::text')}) > 0`, [column, search])
+}
+
 /** Runs `query` for the rows that `window` shows; counts apart only where it does not show all. */
 export async function page<R extends object>(sql: Sql, query: Query, window: Window): Promise<Page<R>> {
   if (window.limit === null) {

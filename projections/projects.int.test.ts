@@ -28,7 +28,7 @@ test('a deleted project is nowhere, and what comes after its deletion makes no r
     projectChanged(1, { name: 'ghost' }),
   )
   expect(await findProject(models, 1)).toBeUndefined()
-  expect((await listProjects(models, ALL)).rows.map(({ id }) => id)).toEqual([2])
+  expect((await listProjects(models, {}, ALL)).rows.map(({ id }) => id)).toEqual([2])
 })
 
 test('a list is by id, whatever came first, in pages that know how many there are', async () => {
@@ -41,7 +41,7 @@ test('a list is by id, whatever came first, in pages that know how many there ar
     projectChanged(1, { name: 'b' }),
   )
   const ids = async (limit: number | null, offset: number) => {
-    const { rows, count } = await listProjects(models, { limit, offset })
+    const { rows, count } = await listProjects(models, {}, { limit, offset })
     return [rows.map(({ id }) => id), count]
   }
   expect(await ids(null, 0)).toEqual([[1, 3, 10], 3])
@@ -53,6 +53,6 @@ test('a list is by id, whatever came first, in pages that know how many there ar
 
 test('without events there is nothing', async () => {
   const models = await given()
-  expect(await listProjects(models, ALL)).toEqual({ rows: [], count: 0 })
-  expect(await listProjects(models, { limit: 10, offset: 0 })).toEqual({ rows: [], count: 0 })
+  expect(await listProjects(models, {}, ALL)).toEqual({ rows: [], count: 0 })
+  expect(await listProjects(models, {}, { limit: 10, offset: 0 })).toEqual({ rows: [], count: 0 })
 })

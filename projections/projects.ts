@@ -1,7 +1,7 @@
 import type { ProjectFields } from '../contracts/project.ts'
 import { build } from '../platform/postgres.ts'
 import { lifecycle } from './lifecycle.ts'
-import { page, type Page, type Window } from './page.ts'
+import { page, type Page, type Search, searched, type Window } from './page.ts'
 import type { ReadModels } from './port.ts'
 import { tableOf } from './rows.ts'
 
@@ -24,8 +24,10 @@ export type ProjectRow = ProjectFields & Readonly<{ id: number; create_time: str
 
 const COLUMNS = ['id', 'name', 'leader', 'create_time', 'revision']
 
-export function listProjects(models: ReadModels, window: Window): Promise<Page<ProjectRow>> {
-  return page(models, build(models.table('projects')).select(COLUMNS).orderBy('id'), window)
+export function listProjects(models: ReadModels, filter: Search, window: Window): Promise<Page<ProjectRow>> {
+  const query = build(models.table('projects')).select(COLUMNS).orderBy('id')
+  searched(query, 'name', filter)
+  return page(models, query, window)
 }
 
 export async function findProject(models: ReadModels, id: number): Promise<ProjectRow | undefined> {

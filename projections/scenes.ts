@@ -3,7 +3,7 @@ import type { SceneEvent, SceneFields } from '../contracts/scene.ts'
 import { build } from '../platform/postgres.ts'
 import type { CaseTitle } from './interfaces.ts'
 import { lifecycle } from './lifecycle.ts'
-import { page, type Page, type Window } from './page.ts'
+import { page, type Page, type Search, searched, type Window } from './page.ts'
 import type { Projection, ReadModels } from './port.ts'
 import { tableOf } from './rows.ts'
 
@@ -85,11 +85,12 @@ function visibleScenes(models: ReadModels): ReturnType<typeof build> {
 
 export function listScenes(
   models: ReadModels,
-  filter: Readonly<{ project?: number | undefined }>,
+  filter: Search & Readonly<{ project?: number | undefined }>,
   window: Window,
 ): Promise<Page<SceneRow>> {
   const query = visibleScenes(models).orderBy('scenes.id')
   if (filter.project !== undefined) void query.where('scenes.project', filter.project)
+  searched(query, 'scenes.name', filter)
   return page(models, query, window)
 }
 
@@ -124,11 +125,12 @@ function stepRows(models: ReadModels): ReturnType<typeof build> {
 /** Steps in the order in which they run. */
 export async function listSteps(
   models: ReadModels,
-  filter: Readonly<{ scene?: number | undefined }>,
+  filter: Search & Readonly<{ scene?: number | undefined }>,
   window: Window,
 ): Promise<Page<StepRow>> {
   const query = stepRows(models)
   if (filter.scene !== undefined) void query.where('steps.scene', filter.scene)
+  searched(query, 'cases.title', filter)
   const { rows, count } = await page<StoredStep>(models, query, window)
   return { rows: rows.map(read), count }
 }

@@ -27,7 +27,7 @@ test('a member has the role and the flag that were said last', async () => {
     changed(1, { role: 'viewer', active: true }),
     changed(9, { role: 'admin' }),
   )
-  expect(await listUsers(models, ALL)).toEqual({
+  expect(await listUsers(models, {}, ALL)).toEqual({
     rows: [
       { id: 1, username: 'admin', role: 'viewer', active: true },
       { id: 2, username: '测试员A', role: 'tester', active: false },
@@ -47,7 +47,7 @@ test('a user whom the team does not know is not listed, and no password is in an
 test('a list is by id, in pages', async () => {
   const models = await given(added(12, 'c', 'viewer'), added(2, 'a', 'admin'), added(3, 'b', 'tester'))
   const ids = async (limit: number, offset: number) => {
-    const { rows, count } = await listUsers(models, { limit, offset })
+    const { rows, count } = await listUsers(models, {}, { limit, offset })
     return [rows.map(({ id }) => id), count]
   }
   expect(await ids(2, 0)).toEqual([[2, 3], 3])

@@ -1,6 +1,6 @@
 import type { Role, TeamEvent } from '../contracts/user.ts'
 import { build } from '../platform/postgres.ts'
-import { page, type Page, type Window } from './page.ts'
+import { page, type Page, type Search, searched, type Window } from './page.ts'
 import type { Projection, ReadModels } from './port.ts'
 import { tableOf } from './rows.ts'
 
@@ -32,6 +32,8 @@ function changesOf({ role, active }: { role?: Role; active?: boolean }): { role?
 
 export type UserRow = Readonly<{ id: number; username: string; role: Role; active: boolean }>
 
-export function listUsers(models: ReadModels, window: Window): Promise<Page<UserRow>> {
-  return page(models, build(models.table('users')).select('id', 'username', 'role', 'active').orderBy('id'), window)
+export function listUsers(models: ReadModels, filter: Search, window: Window): Promise<Page<UserRow>> {
+  const query = build(models.table('users')).select('id', 'username', 'role', 'active').orderBy('id')
+  searched(query, 'username', filter)
+  return page(models, query, window)
 }

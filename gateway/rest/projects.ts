@@ -32,8 +32,8 @@ export function projectRoutes(modules: Modules): readonly Route[] {
       answers: { written: answer, detail: answer, item: answer },
       filters: {},
 
-      async list(_filters, window) {
-        const { rows, count } = await listProjects(models, window)
+      async list(filters, window) {
+        const { rows, count } = await listProjects(models, filters, window)
         return { rows: rows.map(shown), count }
       },
       async find(id) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Event, Rejected } from '../../contracts/core.ts'
-import type { Page, Window } from '../../projections/page.ts'
+import type { Page, Search, Window } from '../../projections/page.ts'
 import type { CommandContext, CommandOf } from '../../services/commands/handle.ts'
 import type { Aggregate, Outcome } from '../../services/commands/writes.ts'
 import { commandIdOf, contextOf } from './context.ts'
@@ -37,7 +37,7 @@ export type Resource<F extends Shape, Q extends Shape, S, C extends { type: stri
   /** The shapes of answers. */
   answers: Readonly<{ written: z.ZodType; detail: z.ZodType; item: z.ZodType }>
   filters: Q
-  list(query: z.output<z.ZodObject<Q>>, window: Window, user: User): Promise<Page<unknown>>
+  list(query: z.output<z.ZodObject<Q>> & Search, window: Window, user: User): Promise<Page<unknown>>
   find(id: number, user: User): Promise<{ body: unknown; revision: bigint } | undefined>
 
   aggregate: Aggregate<S, C, E> | InAnothersStream<z.output<z.ZodObject<F>>, S, C>
@@ -92,7 +92,7 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C extends { 
       async handle({ query: asked, user }) {
         // The schema is that of the paging and the filters together, which a generic shape cannot say.
         const paging = asked as Paging
-        const filters = asked as z.output<z.ZodObject<Q>>
+        const filters = asked as z.output<z.ZodObject<Q>> & Search
         const { rows, count } = await resource.list(filters, windowOf(paging), user)
         return listAnswer(paging, count, rows)
       },

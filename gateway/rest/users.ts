@@ -127,7 +127,7 @@ export function userRoutes({ models, users }: Modules & { users: Users }): reado
       query: z.object(PAGING),
       answers: [{ status: 200, description: '用户列表', schema: listOrPage(member), example: [PRINTED_MEMBER] }],
       async handle({ query }) {
-        const { rows, count } = await listUsers(models, windowOf(query))
+        const { rows, count } = await listUsers(models, query, windowOf(query))
         return listAnswer(query, count, rows.map(shown))
       },
     }),
