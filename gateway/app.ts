@@ -53,7 +53,7 @@ function router(options: AppOptions): Router {
     const respond: Middleware = async (context) => {
       const { request, response } = { request: context.req, response: context.res }
       const { user, correlationId } = context.state as State
-      if (route.access !== 'public' && !(user && permits(user.role, route.access))) {
+      if (route.access !== 'public' && !(user && permits(user, route.access))) {
         throw new Refusal('forbidden', '没有权限执行该操作')
       }
       if (route.method === 'GET') await readAfter(context, options.readAfter)

@@ -17,8 +17,8 @@ import { id, jsonObject, text } from './rest/schema.ts'
 const SECRET = 'a secret of at least thirty-two bytes'
 const tokens = createTokens(SECRET)
 const USERS = new Map<number, User>([
-  [1, { id: 1, username: 'torin', role: 'tester' }],
-  [2, { id: 2, username: 'guest', role: 'viewer' }],
+  [1, { id: 1, username: 'torin', role: 'tester', via: 'login' }],
+  [2, { id: 2, username: 'guest', role: 'viewer', via: 'login' }],
 ])
 
 let seen: Call | undefined

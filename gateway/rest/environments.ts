@@ -90,7 +90,7 @@ export function environmentRoutes(modules: Modules): readonly Route[] {
 
   async function shown(environment: Environment, user: User): Promise<object> {
     const full = await whole(environment)
-    const texts = await openTexts(cipher, full, permits(user.role, 'secrets.read') ? 'clear' : 'masked')
+    const texts = await openTexts(cipher, full, permits(user, 'secrets.read') ? 'clear' : 'masked')
     return {
       id: full.id,
       name: full.name,

@@ -1,13 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
 import type { Position } from '../../contracts/core.ts'
-import type { Role } from '../../contracts/user.ts'
-import type { Permission } from '../../services/access/permissions.ts'
+import type { Caller, Permission } from '../../services/access/permissions.ts'
 import type { BodyShape } from './body.ts'
 import type { Upload } from './multipart.ts'
 
 /** Who calls. */
-export type User = Readonly<{ id: number; username: string; role: Role }>
+export type User = Caller
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 

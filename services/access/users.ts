@@ -7,10 +7,8 @@ import { type Member, team, type TeamCommand, type TeamState } from '../commands
 import { type LiveUser, user, type UserCommand } from '../commands/user.ts'
 import type { Writes } from '../commands/writes.ts'
 import { checkPassword, hashPassword } from './passwords.ts'
+import type { Caller } from './permissions.ts'
 import type { Claims, Tokens } from './tokens.ts'
-
-/** Who calls. */
-export type Caller = Readonly<{ id: number; username: string; role: Role }>
 
 /** A member as it stood after a write, and where the team's stream stood. */
 export type MemberWritten = Readonly<{ member: Member; revision: bigint; position: string }>
@@ -163,7 +161,9 @@ export function createUsers(deps: {
     async authenticate(claims) {
       if (claims.token_type !== 'access') return undefined
       const found = await holder(claims)
-      return found && { id: found.member.id, username: found.member.username, role: found.member.role }
+      if (!found) return undefined
+      const { id, username, role } = found.member
+      return { id, username, role, via: 'login' }
     },
 
     async find(id) {

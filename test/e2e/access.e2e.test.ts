@@ -96,7 +96,7 @@ describe('roles', () => {
       for (const route of closed()) {
         const body = route.method === 'GET' || route.method === 'DELETE' ? undefined : {}
         const { status } = await platform.call(route.method, pathOf(route), body, { token })
-        const allowed = permits(role, route.access as Permission)
+        const allowed = permits({ role, via: 'login' }, route.access as Permission)
         expect([route.method, route.path, status === 403]).toEqual([route.method, route.path, !allowed])
         // What takes a file takes a form alone.
         expect([200, 403, 404, route.upload ? 415 : 422]).toContain(status)
@@ -107,10 +107,12 @@ describe('roles', () => {
   test('a tester may do all but manage users, a viewer may read', () => {
     const write: Permission[] = ['content.write', 'runs.start', 'secrets.read']
     const read: Permission[] = ['content.read', 'self']
-    expect([...write, ...read].every((permission) => permits('tester', permission))).toBe(true)
-    expect(permits('tester', 'users.manage')).toBe(false)
-    expect(read.every((permission) => permits('viewer', permission))).toBe(true)
-    expect([...write, 'users.manage' as const].some((permission) => permits('viewer', permission))).toBe(false)
+    expect([...write, ...read].every((permission) => permits({ role: 'tester', via: 'login' }, permission))).toBe(true)
+    expect(permits({ role: 'tester', via: 'login' }, 'users.manage')).toBe(false)
+    expect(read.every((permission) => permits({ role: 'viewer', via: 'login' }, permission))).toBe(true)
+    expect(
+      [...write, 'users.manage' as const].some((permission) => permits({ role: 'viewer', via: 'login' }, permission)),
+    ).toBe(false)
   })
 })
 
