@@ -1,12 +1,17 @@
 import { type JsonText, parseJson, RawJson } from '../../contracts/json.ts'
 import type { CaseResult, Counts } from '../../contracts/run.ts'
-import type { Blobs } from '../../platform/blobs.ts'
+import type { Blobs, Unspilled } from '../../platform/blobs.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { findRun, type ResultRow, resultsOf, type RunRow } from '../../projections/runs.ts'
 import { countVerdicts, stateOf } from '../commands/run.ts'
 
+/** What a script compared, and with what: values, or their Python text where JSON has none. */
+export type ShownAssertion = Unspilled<Omit<CaseResult['assertions'][number], 'expected' | 'actual'>> &
+  Readonly<{ expected: RawJson | string; actual: RawJson | string }>
+
 /** A result as answers show it: what assertions compared are values, not their texts. */
-export type ShownResult = Omit<CaseResult, 'assertions'> & Readonly<{ assertions: readonly object[] }>
+export type ShownResult = Unspilled<Omit<CaseResult, 'assertions'>> &
+  Readonly<{ assertions: readonly ShownAssertion[] }>
 
 /** What one flow of a run came to (seed 000 六.2.2 `results`). */
 export type FlowReport = Counts & Readonly<{ cases: readonly ShownResult[]; state: string; name: string }>
@@ -33,15 +38,15 @@ export async function reportOf(
 }
 
 /** A result that was too long for its event stands there as its text. */
-function whole(result: ResultRow['result']): CaseResult {
-  return typeof result === 'string' ? (JSON.parse(result) as CaseResult) : (result as CaseResult)
+function whole(result: ResultRow['result']): Unspilled<CaseResult> {
+  return (typeof result === 'string' ? JSON.parse(result) : result) as Unspilled<CaseResult>
 }
 
-function shown(result: CaseResult): ShownResult {
+function shown(result: Unspilled<CaseResult>): ShownResult {
   const assertions = result.assertions.map(({ expected, actual, ...rest }) => ({
     ...rest,
-    expected: value(expected as string),
-    actual: value(actual as string),
+    expected: value(expected),
+    actual: value(actual),
   }))
   return { ...result, assertions }
 }
