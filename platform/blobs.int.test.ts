@@ -82,6 +82,50 @@ describe('blobs', () => {
       expect(await blobs.unspill(data)).toEqual(data)
     })
 
+    describe('and give back no more than the start that is wanted', () => {
+      const most = 65_536
+
+      test('of texts in blobs and beside them', async () => {
+        const data: { [name: string]: LongText } = { inBlob: 'a'.repeat(most + 1), inline: 'abcdef', short: 'a' }
+        const spilled = await blobs.spill(data)
+        expect(await blobs.unspill(spilled, most)).toEqual({ ...data, inBlob: 'a'.repeat(most) })
+        expect(await blobs.unspill({ inline: 'abcdef', short: 'a' }, 3)).toEqual({ inline: 'abc', short: 'a' })
+      })
+
+      test('which is all of a text that is just as long', async () => {
+        const text: LongText = `${'名'.repeat(21_845)}x`
+        expect(await blobs.unspill(await blobs.spill({ text }), most)).toEqual({ text })
+      })
+
+      // The limit falls before, into and behind a character of each width.
+      test.each(['é', '名', '😀'])('in whole characters, as %s', async (character) => {
+        const width = Buffer.byteLength(character)
+        for (let before = 0; before <= width; before += 1) {
+          const start = 'x'.repeat(before)
+          const text: LongText = start + character.repeat(40_000)
+          const fitting = Math.floor((most - before) / width)
+          const wanted = start + character.repeat(fitting)
+          expect([before, await blobs.unspill(await blobs.spill({ text }), most)]).toEqual([before, { text: wanted }])
+          expect([before, await blobs.unspill({ text }, most)]).toEqual([before, { text: wanted }])
+        }
+      })
+
+      test('and read no more of it', async () => {
+        const seen: number[] = []
+        const watched: Database = {
+          ...db,
+          async query<R extends object>(text: string, values?: readonly unknown[]) {
+            const rows = await db.query<R>(text, values)
+            for (const row of rows) if ('bytes' in row && row.bytes instanceof Buffer) seen.push(row.bytes.length)
+            return rows
+          },
+        }
+        const spilled = await blobs.spill<{ text: LongText }>({ text: 'long'.repeat(1_000_000) })
+        await createBlobs(watched).unspill(spilled, most)
+        expect(seen).toEqual([most + 1])
+      })
+    })
+
     test('and say when one is missing', async () => {
       const missing = { script: { $blob: '11'.repeat(32), bytes: 20_000 } }
       await expect(blobs.unspill(missing)).rejects.toThrow(`blob ${'11'.repeat(32)} is missing`)

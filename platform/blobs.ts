@@ -21,8 +21,11 @@ export interface Blobs {
    * answers it itself when nothing in it is long. Fields that may be long are declared as `LongText`.
    */
   spill<T>(value: T): Promise<T>
-  /** The reverse; what stands in blobs is read in one query. Throws when one is missing. */
-  unspill<T>(value: T): Promise<Unspilled<T>>
+  /**
+   * The reverse; what stands in blobs is read in one query. With `most`, of texts with more bytes of UTF-8 no more than these are read:
+   * as many whole characters as they hold. Throws when one is missing.
+   */
+  unspill<T>(value: T, most?: number): Promise<Unspilled<T>>
 }
 
 /** `T` with every `BlobRef` back in place. */
@@ -58,19 +61,20 @@ export function createBlobs(db: Database): Blobs {
     return puts({ hash: createHash('sha256').update(bytes).digest('hex'), bytes })
   }
 
-  async function getMany(hashes: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+  async function getMany(hashes: readonly string[], most?: number): Promise<ReadonlyMap<string, Buffer>> {
     const wanted = [...new Set(hashes)].map((hash) => Buffer.from(hash, 'hex'))
     if (wanted.length === 0) return new Map()
+    const bytes = most === undefined ? 'bytes' : 'substring(bytes from 1 for $2::integer) as bytes'
     const rows = await db.query<{ sha256: Buffer; bytes: Buffer }>(
-      'select sha256, bytes from blobs where sha256 = any($1::bytea[])',
-      [wanted],
+      `select sha256, ${bytes} from blobs where sha256 = any($1::bytea[])`,
+      most === undefined ? [wanted] : [wanted, most],
     )
     return new Map(rows.map(({ sha256, bytes }) => [sha256.toString('hex'), bytes]))
   }
 
   return {
     put,
-    getMany,
+    getMany: (hashes) => getMany(hashes),
 
     async get(hash) {
       return (await getMany([hash])).get(hash)
@@ -90,20 +94,37 @@ export function createBlobs(db: Database): Blobs {
       return replace(value, (leaf) => (typeof leaf === 'string' ? long.get(leaf) : undefined)) as T
     },
 
-    async unspill<T>(value: T): Promise<Unspilled<T>> {
+    async unspill<T>(value: T, most?: number): Promise<Unspilled<T>> {
       const hashes: string[] = []
       visit(value, (leaf) => {
         if (isBlobRef(leaf)) hashes.push(leaf.$blob)
       })
-      const blobs = await getMany(hashes)
+      // One byte more than is wanted tells whether a character ends there.
+      const blobs = await getMany(hashes, most === undefined ? undefined : most + 1)
       return replace(value, (leaf) => {
+        if (typeof leaf === 'string') return most === undefined ? undefined : textStart(leaf, most)
         if (!isBlobRef(leaf)) return undefined
         const bytes = blobs.get(leaf.$blob)
         if (bytes === undefined) throw new Error(`blob ${leaf.$blob} is missing`)
-        return bytes.toString()
+        return most === undefined ? bytes.toString() : textStart(bytes, most)
       }) as Unspilled<T>
     },
   }
+}
+
+/** The text as far as its first `most` bytes of UTF-8 go, without a character that they cut. */
+function textStart(text: string | Buffer, most: number): string {
+  if (typeof text === 'string' && text.length * 3 <= most) return text
+  const bytes = Buffer.from(text)
+  if (bytes.length <= most) return bytes.toString()
+  let end = most
+  while (end > 0 && isContinuation(bytes[end] ?? 0)) end -= 1
+  return bytes.toString('utf8', 0, end)
+}
+
+/** Whether a byte of UTF-8 goes on with a character that has begun before it. */
+function isContinuation(byte: number): boolean {
+  return (byte & 0b1100_0000) === 0b1000_0000
 }
 
 // A UTF-16 unit is one to three bytes of UTF-8: most strings need not be measured.
