@@ -20,8 +20,12 @@ export type Search = Readonly<{ search?: string | undefined }>
  */
 export function searched(query: Query, column: string, { search }: Search): void {
   if (search === undefined || search === '') return
-  const folded = (text: string): string => `upper(lower(${text} collate "und-x-icu"))`
   void query.whereRaw(`strpos(${folded('??')}, ${folded('?::text')}) > 0`, [column, search])
+}
+
+/** A text as it is compared, in SQL. */
+function folded(text: string): string {
+  return `upper(lower(${text} collate "und-x-icu"))`
 }
 
 /** Runs `query` for the rows that `window` shows; counts apart only where it does not show all. */
