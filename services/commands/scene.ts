@@ -1,12 +1,12 @@
 import { type Decider, Rejected } from '../../contracts/core.ts'
 import type { Placing, SceneEvent, SceneFields, StepFields } from '../../contracts/scene.ts'
 import { changedFields } from './changes.ts'
-import { Steps } from './steps.ts'
+import { Parts } from './parts.ts'
 
 export type SceneState =
   | Readonly<{ status: 'none' }>
   | Readonly<{ status: 'deleted'; id: number; project: number }>
-  | (SceneFields & Readonly<{ status: 'live'; id: number; project: number; steps: Steps }>)
+  | (SceneFields & Readonly<{ status: 'live'; id: number; project: number; steps: Parts<StepFields> }>)
 export type LiveScene = Extract<SceneState, { status: 'live' }>
 
 export type SceneCommand =
@@ -27,7 +27,7 @@ export const scene: Decider<SceneState, SceneCommand, SceneEvent> = {
   initial: { status: 'none' },
 
   evolve(state, event) {
-    if (event.type === 'SceneCreated') return { status: 'live', ...event.data, steps: new Steps() }
+    if (event.type === 'SceneCreated') return { status: 'live', ...event.data, steps: new Parts() }
     if (state.status !== 'live') return state
     switch (event.type) {
       case 'SceneChanged':
@@ -40,12 +40,12 @@ export const scene: Decider<SceneState, SceneCommand, SceneEvent> = {
       }
       case 'StepChanged': {
         const { step, ...changes } = event.data
-        return { ...state, steps: changed(state.steps, step, changes) }
+        return { ...state, steps: state.steps.changed(step, changes) }
       }
       case 'StepRemoved':
         return { ...state, steps: state.steps.without(event.data.step) }
       case 'StepsReordered': {
-        const steps = event.data.order.reduce((placed, { step, sort }) => changed(placed, step, { sort }), state.steps)
+        const steps = event.data.order.reduce((placed, { step, sort }) => placed.changed(step, { sort }), state.steps)
         return { ...state, steps }
       }
       default:
@@ -99,11 +99,6 @@ function decideOnSteps(command: StepCommand, state: LiveScene): readonly SceneEv
       return order.length > 0 ? [{ type: 'StepsReordered', data: { order } }] : []
     }
   }
-}
-
-function changed(steps: Steps, step: number, changes: Partial<StepFields>): Steps {
-  const fields = steps.get(step)
-  return fields ? steps.with(step, { ...fields, ...changes }) : steps
 }
 
 function stepOf(state: LiveScene, step: number): StepFields {
