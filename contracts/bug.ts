@@ -19,3 +19,11 @@ export type BugEvent =
   | Event<'BugDeleted', { by: string }>
 
 export const bugStream = (id: number): StreamId => `bug-${id}`
+
+/** One step of the work on a bug, as it is told (seed 000 八.3): what was done, by whom, and when. */
+export type Handling = Readonly<{ handle: string; update_user: string; create_time: string }>
+
+/** What a bug's event is told as: `提交bug,bug状态是未处理`. `status` is the bug's after it. */
+export function handleOf(type: 'BugReported' | 'BugChanged', status: BugStatus): string {
+  return `${type === 'BugReported' ? '提交' : '更新'}bug,bug状态是${status}`
+}
