@@ -52,3 +52,26 @@ export function systemClock(zone: string): Clock {
     return isoMicros(last, zone)
   }
 }
+
+/** Microseconds since 1970 of a time as the platform writes it. */
+export function epochMicros(time: string): number {
+  const [, milliseconds = time, micros = '0', offset = ''] = /^(.{23})(\d{3})(.*)$/.exec(time) ?? []
+  return Date.parse(milliseconds + offset) * 1000 + Number(micros)
+}
+
+/** Whether a text is a day of the calendar, as `2022-07-12`. */
+export function isDay(text: string): boolean {
+  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
+  // The thirtieth of February is taken for the second of March.
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
+}
+
+/** The first millisecond since 1970 of a day in `zone`. */
+export function dayStart(day: string, zone: string): number {
+  const midnight = Date.parse(`${day}T00:00:00Z`)
+  // A clock that is changed at midnight has two offsets there: the earlier one shows that day unless it is set back into the last.
+  const near = midnight - offsetMinutes(midnight, zone) * 60_000
+  const before = midnight - offsetMinutes(near - 2 * 3_600_000, zone) * 60_000
+  const shown = before + offsetMinutes(before, zone) * 60_000
+  return shown >= midnight ? before : midnight - offsetMinutes(near + 2 * 3_600_000, zone) * 60_000
+}
