@@ -57,6 +57,7 @@ export type RejectionCode =
   | 'precondition_failed' // 412: If-Match of an older revision
   | 'idempotency_key_reused' // 422: the key came with another body
   | 'too_large' // 413
+  | 'rate_limited' // 429: too many tries, `RateLimited` says until when
   | 'busy' // 503: other writers won three times
 
 /** A refusal: `message` is for the user (Chinese, names the field), `field` is the wire name of what was wrong. */
@@ -68,5 +69,14 @@ export class Rejected extends Error {
     this.name = 'Rejected'
     this.code = code
     this.field = field
+  }
+}
+
+/** A refusal that passes: it may be tried again after `retryAfter` seconds. */
+export class RateLimited extends Rejected {
+  readonly retryAfter: number
+  constructor(message: string, retryAfter: number) {
+    super('rate_limited', message)
+    this.retryAfter = retryAfter
   }
 }

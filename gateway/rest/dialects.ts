@@ -1,4 +1,4 @@
-import { Rejected } from '../../contracts/core.ts'
+import { RateLimited, Rejected } from '../../contracts/core.ts'
 import type { RejectionCode } from '../../contracts/core.ts'
 import { DatabaseUnavailable } from '../../platform/sql.ts'
 
@@ -12,7 +12,6 @@ type GatewayCode =
   | 'method_not_allowed' // 405
   | 'request_timeout' // 408
   | 'unsupported_media_type' // 415
-  | 'rate_limited' // 429
   | 'internal_error' // 500
   | 'unavailable' // 503: a store or the database cannot be reached
 
@@ -132,6 +131,7 @@ export function refusalOf(error: unknown): Refusal {
     const { code, message, field } = error
     return new Refusal(code, message, {
       fields: field === undefined ? undefined : { [field]: [withoutName(message, field)] },
+      headers: error instanceof RateLimited ? { 'Retry-After': String(error.retryAfter) } : {},
       cause: error,
     })
   }
