@@ -1,7 +1,31 @@
 import { randomBytes, scrypt, type ScryptOptions, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { Rejected } from '../../contracts/core.ts'
+import { Slots } from '../runner/slots.ts'
 
-const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
+const scryptNow = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
+
+/** Derivations at once. They work in Node's pool of four threads, where reading files and looking up names wait their turn as well. */
+const PLACES = 2
+/** Derivations under way or waiting for a place: some seconds' worth. */
+const MOST = 100
+
+const places = new Slots(PLACES)
+const never = new AbortController().signal
+let asked = 0
+
+/** Throws `Rejected('busy')` when more are asked for than can be made within seconds. */
+async function derive(password: string, salt: Buffer, length: number, options: ScryptOptions): Promise<Buffer> {
+  if (asked >= MOST) throw new Rejected('busy', '正在校验的密码过多，请稍后重试')
+  asked++
+  await places.take(never)
+  try {
+    return await scryptNow(password, salt, length, options)
+  } finally {
+    places.give()
+    asked--
+  }
+}
 
 /** 32 MiB and some 60 ms for one guess. */
 const COST = { N: 32_768, r: 8, p: 1 } as const
