@@ -18,7 +18,10 @@ export type TeamEvent =
   /** `password` says that it was changed: what changes a member moves the team's revision, which is a user's ETag. */
   | Event<'MemberChanged', { id: number; role?: Role; active?: boolean; password?: 'changed' }>
 
-/** A token for a machine. `hash` is the SHA-256 of what the machine sends; `role` is at most what its owner's was. */
+/**
+ * A token for a machine. `hash` is the SHA-256 of what the machine sends, in hexadecimal; `role` is at most what its owner's was.
+ * `team_revision` is where the team stood as its owner was seen active: a deactivation after it ends the token.
+ */
 export type ApiTokenEvent =
   | Event<
       'ApiTokenIssued',

@@ -1,3 +1,4 @@
+import { apiTokensProjection } from './api-tokens.ts'
 import { casesProjection } from './cases.ts'
 import { environmentsProjection } from './environments.ts'
 import { filesProjection } from './files.ts'
@@ -18,4 +19,5 @@ export const projections: readonly Projection[] = [
   scenesProjection,
   runsProjection,
   usersProjection,
+  apiTokensProjection,
 ]

@@ -4,6 +4,8 @@ import { interfaceStream } from '../../contracts/interface.ts'
 import { projectStream } from '../../contracts/project.ts'
 import { runStream } from '../../contracts/run.ts'
 import { sceneStream } from '../../contracts/scene.ts'
+import { apiTokenStream } from '../../contracts/user.ts'
+import { apiToken } from './api-token.ts'
 import { testCase } from './case.ts'
 import { environment } from './environment.ts'
 import { httpInterface } from './interface.ts'
@@ -19,4 +21,5 @@ export const aggregates = {
   case: { kind: 'case', stream: caseStream, decider: testCase },
   scene: { kind: 'scene', stream: sceneStream, decider: scene },
   run: { kind: 'run', stream: runStream, decider: run },
+  apiToken: { kind: 'api_token', stream: apiTokenStream, decider: apiToken },
 } as const

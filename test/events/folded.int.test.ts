@@ -6,7 +6,8 @@ import { interfaceStream } from '../../contracts/interface.ts'
 import { projectStream } from '../../contracts/project.ts'
 import { runStream } from '../../contracts/run.ts'
 import { sceneStream } from '../../contracts/scene.ts'
-import { TEAM_STREAM, userStream } from '../../contracts/user.ts'
+import { apiTokenStream, TEAM_STREAM, userStream } from '../../contracts/user.ts'
+import { apiToken } from '../../services/commands/api-token.ts'
 import { testCase } from '../../services/commands/case.ts'
 import { environment } from '../../services/commands/environment.ts'
 import { httpInterface } from '../../services/commands/interface.ts'
@@ -48,6 +49,7 @@ describe('the deciders fold them to', () => {
       password_hash:
         'scrypt$32768$8$1$fe9d453c3bfdc63ca3dc76cd53686062$84941e2e8c9ef45c2b88b7a040171deed2567ee625b8e97b739e184b2d4e8e5e',
       password_revision: 0,
+      logged_out: new Map(),
     })
     expect(await stateOf(user, userStream('测试员a'))).toEqual({
       status: 'live',
@@ -56,6 +58,7 @@ describe('the deciders fold them to', () => {
       password_hash:
         'scrypt$32768$8$1$20c208da5a8e08d5544e23380588f638$a044d24b8d2829d6172232be94db1c19dd676706975c9117ec6885887510d6f3',
       password_revision: 1,
+      logged_out: new Map([['905a397ba4484594be550286bc5bbf20', 1_795_366_800]]),
     })
     expect(await stateOf(team, TEAM_STREAM)).toEqual({
       members: new Map([
@@ -63,6 +66,20 @@ describe('the deciders fold them to', () => {
         [2, { id: 2, username: '测试员A', role: 'tester', active: true, deactivated_revision: 2 }],
       ]),
     })
+  })
+
+  test('API tokens', async () => {
+    expect(await stateOf(apiToken, apiTokenStream(1))).toEqual({
+      status: 'live',
+      id: 1,
+      owner: 1,
+      name: 'jenkins',
+      role: 'tester',
+      hash: '84941e2e8c9ef45c2b88b7a040171deed2567ee625b8e97b739e184b2d4e8e5e',
+      team_revision: 3,
+      created_at: '2026-11-22T00:20:19.140959+08:00',
+    })
+    expect(await stateOf(apiToken, apiTokenStream(2))).toEqual({ status: 'revoked', id: 2, owner: 2 })
   })
 
   test('projects and interfaces', async () => {

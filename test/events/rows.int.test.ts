@@ -24,7 +24,7 @@ describe('the read models make of them', () => {
   const rowsOf = (table: string, order = 'id') =>
     log.models.query(`select * from ${log.models.table(table)} order by ${order}`)
 
-  test('projects, interfaces and users', async () => {
+  test('projects, interfaces, users and their API tokens', async () => {
     expect(await rowsOf('projects')).toEqual([
       { id: 1, name: '小小电商', leader: '木森', create_time: '2026-11-21T18:12:56.107672+08:00', revision: '1' },
     ])
@@ -35,6 +35,16 @@ describe('the read models make of them', () => {
     expect(await rowsOf('users')).toEqual([
       { id: 1, username: 'admin', role: 'admin', active: true },
       { id: 2, username: '测试员A', role: 'tester', active: true },
+    ])
+    expect(await rowsOf('api_tokens')).toEqual([
+      {
+        id: 1,
+        owner: 1,
+        name: 'jenkins',
+        role: 'tester',
+        team_revision: 3,
+        created_at: '2026-11-22T00:20:19.140959+08:00',
+      },
     ])
   })
 
