@@ -18,6 +18,7 @@ import type { Route } from './gateway/rest/route.ts'
 import { runRoutes } from './gateway/rest/runs.ts'
 import { sceneRoutes } from './gateway/rest/scenes.ts'
 import { stepRoutes } from './gateway/rest/steps.ts'
+import { taskRoutes } from './gateway/rest/tasks.ts'
 import { userRoutes } from './gateway/rest/users.ts'
 import { createBlobs } from './platform/blobs.ts'
 import { createCommandMemory } from './platform/commands.ts'
@@ -167,6 +168,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
       ...caseRoutes(modules),
       ...sceneRoutes(modules),
       ...stepRoutes(modules),
+      ...taskRoutes(modules),
       ...runRoutes({ ...modules, runRequests, runEnds, runWaitSeconds: config.runWaitSeconds }),
       ...reportRoutes(modules),
       ...healthRoutes(probesOf({ db, store, models })),

@@ -7,6 +7,7 @@ import type { Projection } from './port.ts'
 import { projectsProjection } from './projects.ts'
 import { runsProjection } from './runs.ts'
 import { scenesProjection } from './scenes.ts'
+import { tasksProjection } from './tasks.ts'
 import { usersProjection } from './users.ts'
 
 /** Every read model of this version. */
@@ -17,6 +18,7 @@ export const projections: readonly Projection[] = [
   interfacesProjection,
   casesProjection,
   scenesProjection,
+  tasksProjection,
   runsProjection,
   usersProjection,
   apiTokensProjection,

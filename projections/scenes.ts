@@ -83,12 +83,25 @@ function visibleScenes(models: ReadModels): ReturnType<typeof build> {
     .select('scenes.id', 'scenes.name', 'scenes.project', 'scenes.revision')
 }
 
+/** Leaves the scenes that the task runs, each where it runs first. */
+function inTask(models: ReadModels, query: ReturnType<typeof build>, task: number): void {
+  const first = build({ tasks: models.table('tasks') })
+    .joinRaw('cross join json_array_elements_text(tasks.scenes) with ordinality as listed (scene, place)')
+    .select(build.raw('listed.scene::int as scene, min(listed.place) as place'))
+    .where('tasks.id', task)
+    .groupBy('listed.scene')
+  void query.join(first.as('listed'), 'listed.scene', 'scenes.id').orderBy('listed.place')
+}
+
+/** By id, those of a task in its order. */
 export function listScenes(
   models: ReadModels,
-  filter: Search & Readonly<{ project?: number | undefined }>,
+  filter: Search & Readonly<{ project?: number | undefined; task?: number | undefined }>,
   window: Window,
 ): Promise<Page<SceneRow>> {
-  const query = visibleScenes(models).orderBy('scenes.id')
+  const query = visibleScenes(models)
+  if (filter.task === undefined) void query.orderBy('scenes.id')
+  else inTask(models, query, filter.task)
   if (filter.project !== undefined) void query.where('scenes.project', filter.project)
   searched(query, 'scenes.name', filter)
   return page(models, query, window)
@@ -100,6 +113,18 @@ export async function findScene(models: ReadModels, id: number): Promise<SceneRo
     offset: 0,
   })
   return rows[0]
+}
+
+/** By id those of `ids` that are not deleted themselves: a scene of another project is told from one that is not there. */
+export async function scenesAmong(
+  models: ReadModels,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, Omit<SceneRow, 'revision'>>> {
+  const rows = await models.query<Omit<SceneRow, 'revision'>>(
+    `select id, name, project from ${models.table('scenes')} where id = any ($1::int[])`,
+    [ids],
+  )
+  return new Map(rows.map((row) => [row.id, row]))
 }
 
 /** A step with its case; `revision` is the scene's. */

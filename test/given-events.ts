@@ -8,6 +8,7 @@ import { type InterfaceFields, interfaceStream } from '../contracts/interface.ts
 import type { JsonText } from '../contracts/json.ts'
 import { type ProjectFields, projectStream } from '../contracts/project.ts'
 import { type SceneFields, sceneStream, type StepFields } from '../contracts/scene.ts'
+import { type TaskFields, taskStream } from '../contracts/task.ts'
 
 export type GivenEvent = DomainEvent & Readonly<{ stream: StreamId }>
 
@@ -137,3 +138,20 @@ export const stepsReordered = (scene: number, ...order: [step: number, sort: num
   type: 'StepsReordered',
   data: { order: order.map(([step, sort]) => ({ step, sort })) },
 })
+
+export const taskCreated = (
+  id: number,
+  project: number,
+  scenes: readonly number[] = [],
+  fields: Partial<TaskFields> = {},
+): GivenEvent => ({
+  stream: taskStream(id),
+  type: 'TaskCreated',
+  data: { id, project, name: `task ${id}`, scenes, concurrency: 1, ...fields },
+})
+export const taskChanged = (id: number, data: Partial<TaskFields>): GivenEvent => ({
+  stream: taskStream(id),
+  type: 'TaskChanged',
+  data,
+})
+export const taskDeleted = (id: number): GivenEvent => ({ stream: taskStream(id), type: 'TaskDeleted', data: {} })

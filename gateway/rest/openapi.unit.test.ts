@@ -119,6 +119,7 @@ describe('the description', () => {
       parameters: [
         { name: 'page', required: false },
         { name: 'page_size', required: false },
+        { name: 'search', required: false },
         { name: 'project', required: false, description: '所属项目id', schema: { minimum: 1 } },
         { name: 'kind', required: true },
         { name: 'X-Read-After', in: 'header' },

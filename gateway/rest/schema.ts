@@ -236,10 +236,20 @@ export const NO_MEMBERS: KeptJson<JsonObject> = new KeptJson(new Map(), '{}' as 
 export const NO_ITEMS: KeptJson<readonly Json[]> = new KeptJson([], '[]' as JsonText)
 
 /** An array whose items the platform reads itself (ids, `{id, sort}`). Messages name the item: `scenes.0`. */
-export function listOf<T>(item: z.ZodType<T>, description?: string): z.ZodType<T[]> {
-  return block<unknown>((value) => keptArray(value, refuse).value.map((one) => wireOf(one)), {})
+export function listOf<T>(item: z.ZodType<T>, description?: string, { max }: { max?: number } = {}): z.ZodType<T[]> {
+  const read = (value: unknown): unknown => {
+    const items = keptArray(value, refuse).value
+    if (max !== undefined && items.length > max) refuse(`不能超过 ${max} 项`)
+    return items.map((one) => wireOf(one))
+  }
+  return block(read, {})
     .pipe(z.array(item))
-    .meta({ type: 'array', items: jsonSchemaOf(item), ...(description !== undefined && { description }) })
+    .meta({
+      type: 'array',
+      items: jsonSchemaOf(item),
+      ...(max !== undefined && { maxItems: max }),
+      ...(description !== undefined && { description }),
+    })
 }
 
 /** An object inside a body whose members the platform reads itself. Other members are ignored. */

@@ -4,6 +4,7 @@ import { interfaceStream } from '../../contracts/interface.ts'
 import { projectStream } from '../../contracts/project.ts'
 import { runStream } from '../../contracts/run.ts'
 import { sceneStream } from '../../contracts/scene.ts'
+import { taskStream } from '../../contracts/task.ts'
 import { apiTokenStream } from '../../contracts/user.ts'
 import { apiToken } from './api-token.ts'
 import { testCase } from './case.ts'
@@ -12,6 +13,7 @@ import { httpInterface } from './interface.ts'
 import { project } from './project.ts'
 import { run } from './run.ts'
 import { scene } from './scene.ts'
+import { task } from './task.ts'
 
 /** Everything that has a REST id and a stream named by it. `kind` names the sequence that its ids come from. */
 export const aggregates = {
@@ -20,6 +22,7 @@ export const aggregates = {
   interface: { kind: 'interface', stream: interfaceStream, decider: httpInterface },
   case: { kind: 'case', stream: caseStream, decider: testCase },
   scene: { kind: 'scene', stream: sceneStream, decider: scene },
+  task: { kind: 'task', stream: taskStream, decider: task },
   run: { kind: 'run', stream: runStream, decider: run },
   apiToken: { kind: 'api_token', stream: apiTokenStream, decider: apiToken },
 } as const

@@ -6,6 +6,7 @@ import type { Folded, Folds } from './folds.ts'
 import type { LiveInterface } from './interface.ts'
 import type { LiveProject } from './project.ts'
 import type { LiveScene } from './scene.ts'
+import type { LiveTask } from './task.ts'
 
 type Seen<S> = Omit<Folded<S>, 'state'> & Readonly<{ state: S }>
 
@@ -19,6 +20,7 @@ export type Visible = Readonly<{
   interface(id: number): Promise<Seen<LiveInterface> | undefined>
   case(id: number): Promise<Seen<LiveCase> | undefined>
   scene(id: number): Promise<Seen<LiveScene> | undefined>
+  task(id: number): Promise<Seen<LiveTask> | undefined>
 }>
 
 export function createVisible(folds: Folds): Visible {
@@ -40,6 +42,10 @@ export function createVisible(folds: Folds): Visible {
     },
     async scene(id) {
       const found = live(await folds.read(aggregates.scene.decider, aggregates.scene.stream(id)))
+      return found && (await visible.project(found.state.project)) && found
+    },
+    async task(id) {
+      const found = live(await folds.read(aggregates.task.decider, aggregates.task.stream(id)))
       return found && (await visible.project(found.state.project)) && found
     },
   }
