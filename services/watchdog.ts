@@ -9,7 +9,7 @@ import type { ReadModels } from '../projections/port.ts'
 import { type UnfinishedRun, unfinishedRuns } from '../projections/runs.ts'
 import type { Folds } from './commands/folds.ts'
 import type { Handle } from './commands/handle.ts'
-import { type Finished, placeOf, type RunCommand, type RunProcess } from './commands/run.ts'
+import { type Finished, nextPlace, type RunCommand, type RunProcess } from './commands/run.ts'
 import { asMessage } from './relay.ts'
 import { LEASE_MS, leaseOf } from './runner/lease.ts'
 import { decideOnRun } from './runs/decide.ts'
@@ -110,7 +110,7 @@ export function startWatchdog(deps: {
   }
 
   async function unrun(state: Exclude<RunProcess, { status: 'none' }>, reason: string): Promise<Finished | undefined> {
-    const place = placeOf(state.request.flows, state.counts.all)
+    const place = nextPlace(state)
     const wanted = place && (await casesOf(state.request, blobs))[place.flow]?.[place.index]
     if (!wanted) return undefined
     const result = unrunResult(wanted, reason, clock(), state.attempt)

@@ -223,15 +223,19 @@ describe('a run', () => {
   })
   test('knows how many of its cases an earlier attempt may have begun', () => {
     const mayHaveRun = (...events: RunEvent[]) => given(run, requested, ...events).state
-    expect(mayHaveRun(claimed(1))).toMatchObject({ mayHaveRun: 0 })
-    expect(mayHaveRun(claimed(1), claimed(2))).toMatchObject({ mayHaveRun: 2 })
-    expect(mayHaveRun(claimed(1), claimed(2), finished(2, 0, '成功'))).toMatchObject({ mayHaveRun: 1 })
-    expect(mayHaveRun(claimed(1), released(1), claimed(2))).toMatchObject({ mayHaveRun: 0 })
-    expect(mayHaveRun(claimed(1), released(1, true), claimed(2))).toMatchObject({ mayHaveRun: 1 })
+    expect(mayHaveRun(claimed(1))).toMatchObject({ progress: [{ mayHaveRun: 0 }] })
+    expect(mayHaveRun(claimed(1), claimed(2))).toMatchObject({ progress: [{ mayHaveRun: 2 }] })
+    expect(mayHaveRun(claimed(1), claimed(2), finished(2, 0, '成功'))).toMatchObject({ progress: [{ mayHaveRun: 1 }] })
+    expect(mayHaveRun(claimed(1), released(1), claimed(2))).toMatchObject({ progress: [{ mayHaveRun: 0 }] })
+    expect(mayHaveRun(claimed(1), released(1, true), claimed(2))).toMatchObject({ progress: [{ mayHaveRun: 1 }] })
     // The second attempt stopped before it came to what the first, which died, had begun.
-    expect(mayHaveRun(claimed(1), claimed(2), released(2), claimed(3))).toMatchObject({ mayHaveRun: 2 })
-    expect(mayHaveRun(claimed(1), claimed(2), released(2, true), claimed(3))).toMatchObject({ mayHaveRun: 2 })
-    expect(mayHaveRun(claimed(1), claimed(2), finished(2, 0, '成功'), released(2))).toMatchObject({ mayHaveRun: 1 })
+    expect(mayHaveRun(claimed(1), claimed(2), released(2), claimed(3))).toMatchObject({ progress: [{ mayHaveRun: 2 }] })
+    expect(mayHaveRun(claimed(1), claimed(2), released(2, true), claimed(3))).toMatchObject({
+      progress: [{ mayHaveRun: 2 }],
+    })
+    expect(mayHaveRun(claimed(1), claimed(2), finished(2, 0, '成功'), released(2))).toMatchObject({
+      progress: [{ mayHaveRun: 1 }],
+    })
   })
   test('takes one verdict for each case, in their order', () => {
     const record = (index: number, ...before: RunEvent[]) =>
@@ -259,16 +263,150 @@ describe('a run', () => {
       .refused('conflict')
     const after = (...events: RunEvent[]) => given(run, requested, claimed(1), ...events).state
     // Of the cases that no earlier attempt can have begun nobody says that they begin: the first attempt has died of one.
-    expect(after(claimed(2))).toMatchObject({ deaths: 1 })
+    expect(after(claimed(2))).toMatchObject({ progress: [{ deaths: 1 }] })
     // A later process that dies before it has begun a case has not died of it.
-    expect(after(claimed(2), claimed(3))).toMatchObject({ deaths: 1 })
-    expect(after(claimed(2), begun(2), claimed(3), begun(3), claimed(4))).toMatchObject({ deaths: 3 })
-    expect(after(claimed(2), begun(2), released(2, true), claimed(3))).toMatchObject({ deaths: 1 })
-    expect(after(released(1, true), claimed(2))).toMatchObject({ deaths: 0 })
-    expect(after(claimed(2), begun(2), claimed(3), finished(3, 0, '成功'))).toMatchObject({ deaths: 0 })
-    expect(after(claimed(2), begun(2), claimed(3), finished(3, 0, '成功'), claimed(4))).toMatchObject({ deaths: 1 })
-    expect(after(failed(1), claimed(2), failed(2))).toMatchObject({ failures: 2, deaths: 0, mayHaveRun: 2 })
+    expect(after(claimed(2), claimed(3))).toMatchObject({ progress: [{ deaths: 1 }] })
+    expect(after(claimed(2), begun(2), claimed(3), begun(3), claimed(4))).toMatchObject({ progress: [{ deaths: 3 }] })
+    expect(after(claimed(2), begun(2), released(2, true), claimed(3))).toMatchObject({ progress: [{ deaths: 1 }] })
+    expect(after(released(1, true), claimed(2))).toMatchObject({ progress: [{ deaths: 0 }] })
+    expect(after(claimed(2), begun(2), claimed(3), finished(3, 0, '成功'))).toMatchObject({ progress: [{ deaths: 0 }] })
+    expect(after(claimed(2), begun(2), claimed(3), finished(3, 0, '成功'), claimed(4))).toMatchObject({
+      progress: [{ deaths: 0 }],
+    })
+    expect(after(failed(1), claimed(2), failed(2))).toMatchObject({
+      failures: 2,
+      progress: [{ deaths: 0, mayHaveRun: 2 }],
+    })
     expect(after(failed(1), claimed(2), finished(2, 0, '成功'))).toMatchObject({ failures: 0 })
+  })
+  describe('with several flows at a time', () => {
+    const flows = ['a', 'b', 'c'].map((name) => ({ name, size: 3 }))
+    const many: RunEvent = { ...requested, data: { ...request, kind: 'task', concurrency: 2, flows, plan: '[]' } }
+    const done = (attempt: number, flow: number, index: number): RunEvent => {
+      const told = finished(attempt, index, '成功')
+      return told.type === 'CaseFinished' ? { ...told, data: { ...told.data, flow } } : told
+    }
+    const begun = (attempt: number, flow: number, index = 0): RunEvent => ({
+      type: 'CaseBegun',
+      data: { attempt, flow, index },
+    })
+    const progress = (...events: RunEvent[]) => {
+      const { state } = given(run, many, claimed(1), ...events)
+      return state.status === 'none' ? [] : state.progress.map((each) => [each.done, each.mayHaveRun, each.deaths])
+    }
+
+    test('takes results in the order of each flow', () => {
+      const record = (flow: number, index: number, ...before: RunEvent[]) =>
+        given(run, many, claimed(1), ...before).when({
+          type: 'RecordResults',
+          attempt: 1,
+          results: [{ flow, index, state: '成功' as const, result: result('成功') }],
+        })
+      record(1, 0).gives(done(1, 1, 0))
+      record(0, 0, done(1, 1, 0)).gives(done(1, 0, 0))
+      record(1, 0, done(1, 1, 0)).refused('conflict')
+      record(0, 3, done(1, 0, 0), done(1, 0, 1), done(1, 0, 2)).refused('conflict')
+      record(3, 0).refused('conflict')
+    })
+    test('has none more suspected of a death than were under way', () => {
+      expect(progress(done(1, 1, 0), claimed(2))).toEqual([
+        [0, 2, 1],
+        [1, 2, 1],
+        [0, 0, 0],
+      ])
+      // The flow that had come to its end made room for the third.
+      expect(progress(done(1, 0, 0), done(1, 0, 1), done(1, 0, 2), claimed(2))).toEqual([
+        [3, 0, 0],
+        [0, 2, 1],
+        [0, 2, 1],
+      ])
+      // Of its last case nothing can follow.
+      expect(progress(done(1, 0, 0), done(1, 0, 1), claimed(2))).toEqual([
+        [2, 1, 1],
+        [0, 2, 1],
+        [0, 0, 0],
+      ])
+    })
+    test('finds the one that kills by one death more', () => {
+      expect(progress(claimed(2), begun(2, 0), claimed(3))).toEqual([
+        [0, 2, 2],
+        [0, 2, 1],
+        [0, 0, 0],
+      ])
+      expect(progress(claimed(2), begun(2, 0), done(2, 0, 0), begun(2, 0, 1), claimed(3))).toEqual([
+        [1, 1, 1],
+        [0, 2, 1],
+        [0, 0, 0],
+      ])
+      const cleared = [0, 1].flatMap((flow) => [begun(2, flow), done(2, flow, 0), begun(2, flow, 1), done(2, flow, 1)])
+      expect(progress(claimed(2), ...cleared, claimed(3))).toEqual([
+        [2, 1, 1],
+        [2, 1, 1],
+        [0, 0, 0],
+      ])
+    })
+    test('has what was under way begun when it is given back in the middle, and nothing else', () => {
+      expect(progress(released(1, true))).toEqual([
+        [0, 1, 0],
+        [0, 1, 0],
+        [0, 0, 0],
+      ])
+      expect(progress(released(1))).toEqual([
+        [0, 0, 0],
+        [0, 0, 0],
+        [0, 0, 0],
+      ])
+    })
+    test('ends when all flows have, and not before', () => {
+      const end = { type: 'RecordResults', attempt: 1, results: [], end: {} } as const
+      given(run, many, claimed(1), done(1, 0, 0))
+        .when(end)
+        .refused('conflict')
+    })
+  })
+  describe('that somebody cancels', () => {
+    const cancel = { type: 'CancelRun', by: 'musen' } as const
+    const cancelled: RunEvent = { type: 'RunCancelRequested', data: { by: 'musen' } }
+    const end = (attempt: number, all = 0): RunEvent => ({
+      type: 'RunFinished',
+      data: { attempt, all, success: all, fail: 0, error: 0, state: 'cancelled' },
+    })
+    test('ends at once when nobody has it', () => {
+      given(run, requested).when(cancel).gives(cancelled, end(0))
+      given(run, requested, claimed(1), released(1)).when(cancel).gives(cancelled, end(1))
+    })
+    test('ends by its runner, with what has a result', () => {
+      given(run, requested, claimed(1)).when(cancel).gives(cancelled)
+      given(run, requested, claimed(1), cancelled).when(cancel).gives()
+      given(run, requested, claimed(1), cancelled)
+        .when({
+          type: 'RecordResults',
+          attempt: 1,
+          results: [{ flow: 0, index: 0, state: '成功', result: result('成功') }],
+          end: {},
+        })
+        .gives(finished(1, 0, '成功'), end(1, 1))
+      given(run, requested, claimed(1), cancelled)
+        .when({ type: 'ReleaseRun', attempt: 1, interrupted: true })
+        .gives(released(1, true), end(1))
+    })
+    test('has its verdict when no case was left', () => {
+      given(run, requested, claimed(1), cancelled, finished(1, 0, '成功'))
+        .when({
+          type: 'RecordResults',
+          attempt: 1,
+          results: [{ flow: 0, index: 1, state: '成功', result: result('成功') }],
+          end: {},
+        })
+        .gives(finished(1, 1, '成功'), {
+          type: 'RunFinished',
+          data: { attempt: 1, all: 2, success: 2, fail: 0, error: 0, state: 'success' },
+        })
+    })
+    test('is no run any more when it has ended', () => {
+      given(run, requested, claimed(1), end(1)).when(cancel).refused('conflict')
+      given(run).when(cancel).refused('not_found')
+    })
   })
   test('is ended as 错误 with a reason, whoever has it', () => {
     const end = (all: number, error: number): RunEvent => ({
@@ -324,8 +462,12 @@ describe('a run', () => {
     given(run, requested, claimed(1), end).when({ type: 'RecordResults', attempt: 1, results: [] }).refused('conflict')
   })
   test('knows how many attempts have died without a result', () => {
-    expect(given(run, requested, claimed(1), claimed(2)).state).toMatchObject({ deaths: 1 })
-    expect(given(run, requested, claimed(1), finished(1, 0, '成功'), claimed(2)).state).toMatchObject({ deaths: 1 })
-    expect(given(run, requested, claimed(1), released(1), claimed(2)).state).toMatchObject({ deaths: 0 })
+    expect(given(run, requested, claimed(1), claimed(2)).state).toMatchObject({ progress: [{ deaths: 1 }] })
+    expect(given(run, requested, claimed(1), finished(1, 0, '成功'), claimed(2)).state).toMatchObject({
+      progress: [{ deaths: 1 }],
+    })
+    expect(given(run, requested, claimed(1), released(1), claimed(2)).state).toMatchObject({
+      progress: [{ deaths: 0 }],
+    })
   })
 })

@@ -24,17 +24,28 @@ export type RunProcess =
       correlationId: string
       /** The last attempt, 0 before the first claim. Only its runner may say anything of the run. */
       attempt: number
-      /** Verdicts so far: those of the first `counts.all` cases, for cases run in order. */
+      /** Verdicts so far. */
       counts: Counts
-      /** Attempts that have died with the next case begun. */
-      deaths: number
-      /** Whether the last attempt has begun the next case. Where an earlier one may have begun it, it has when it says so. */
-      begun: boolean
+      /** How far each flow has come. */
+      progress: readonly FlowProgress[]
       /** Attempts since the last result that have failed and said so. */
       failures: number
-      /** How many of the cases without a verdict an earlier attempt may have begun. */
-      mayHaveRun: number
+      /** The name of who wants it to end before its next case. */
+      cancelledBy?: string
     }>
+
+/** How far a flow of a run has come. Its cases run in order, whatever other flows do meanwhile. */
+export type FlowProgress = Readonly<{
+  /** Its first so many cases have a verdict. */
+  done: number
+  /** Attempts that have died with its next case begun. */
+  deaths: number
+  /** Whether the last attempt has said that it begins the next case. */
+  begun: boolean
+  /** How many of its cases without a verdict an earlier attempt may have begun. */
+  mayHaveRun: number
+}>
+
 export type Requested = Exclude<RunProcess, { status: 'none' }>
 
 export type RunCommand =
@@ -47,10 +58,13 @@ export type RunCommand =
   | { type: 'ReleaseRun'; attempt: number; interrupted: boolean; failed?: true }
   /** Ends the run as 错误, whoever has it, with a result for the case that it had come to. */
   | { type: 'EndRun'; reason: string; result?: Finished }
+  /** Ends the run before its next case, at once when nobody has it. `by` is a user's name. */
+  | { type: 'CancelRun'; by: string }
 
 const NO_COUNTS: Counts = { all: 0, success: 0, fail: 0, error: 0 }
+const UNTOUCHED: FlowProgress = { done: 0, deaths: 0, begun: false, mayHaveRun: 0 }
 
-/** Cases of a run whose results may be unwritten when its runner dies: the one under way, and the one before it. */
+/** Cases of a flow whose results may be unwritten when its runner dies: the one under way, and the one before it. */
 export const MOST_UNWRITTEN = 2
 
 /** A run is a process: asked for, claimed by one runner after the other until one comes to its end. */
@@ -65,28 +79,19 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
         correlationId: correlationOf(event),
         attempt: 0,
         counts: NO_COUNTS,
-        deaths: 0,
-        begun: false,
+        progress: event.data.flows.map(() => UNTOUCHED),
         failures: 0,
-        mayHaveRun: 0,
       }
     }
     if (state.status === 'none') return state
     switch (event.type) {
       case 'RunClaimed': {
         // Nobody said what an attempt that still had the run had come to.
-        const mayHaveRun = state.status === 'claimed' ? MOST_UNWRITTEN : state.mayHaveRun
-        return {
-          ...state,
-          status: 'claimed',
-          attempt: event.data.attempt,
-          deaths: state.deaths + (state.begun ? 1 : 0),
-          begun: mayHaveRun === 0,
-          mayHaveRun,
-        }
+        const progress = leftBegun(state, MOST_UNWRITTEN, (each) => ({ ...each, deaths: each.deaths + 1 }))
+        return { ...state, status: 'claimed', attempt: event.data.attempt, progress }
       }
       case 'CaseBegun':
-        return { ...state, begun: true }
+        return { ...state, progress: changed(state.progress, event.data.flow, (each) => ({ ...each, begun: true })) }
       case 'RunReleased': {
         const { interrupted, failed = false } = event.data
         const began = failed ? MOST_UNWRITTEN : interrupted ? 1 : 0
@@ -94,21 +99,24 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
           ...state,
           status: 'requested',
           // A runner that gives a run back has not died of it.
-          begun: false,
+          progress: leftBegun(state, began),
           failures: state.failures + (failed ? 1 : 0),
-          // What an attempt before it may have begun, it may not have come to.
-          mayHaveRun: Math.max(state.mayHaveRun, began),
         }
       }
       case 'CaseFinished':
         return {
           ...state,
           counts: counted(state.counts, event.data.state),
-          deaths: 0,
-          begun: true,
+          progress: changed(state.progress, event.data.flow, ({ done, mayHaveRun }) => ({
+            done: done + 1,
+            deaths: 0,
+            begun: false,
+            mayHaveRun: Math.max(0, mayHaveRun - 1),
+          })),
           failures: 0,
-          mayHaveRun: Math.max(0, state.mayHaveRun - 1),
         }
+      case 'RunCancelRequested':
+        return { ...state, cancelledBy: event.data.by }
       case 'RunFinished':
         return { ...state, status: 'finished' }
       default:
@@ -123,41 +131,46 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
     }
     if (state.status === 'none') throw new Rejected('not_found', '运行记录不存在')
     if (state.status === 'finished') throw new Rejected('conflict', '运行已结束')
-    switch (command.type) {
-      case 'ClaimRun': {
-        const { worker, after } = command
-        if (after !== state.attempt) throw new Rejected('conflict', '运行已由另一次尝试接管')
-        return [{ type: 'RunClaimed', data: { attempt: after + 1, worker } }]
-      }
-      case 'RecordResults': {
-        const { attempt, results, end } = command
-        refuseOthers(state, attempt)
-        const events = resultsOf(state, results)
-        if (!end) return events
-        const counts = results.reduce((sum, { state: verdict }) => counted(sum, verdict), state.counts)
-        return [...events, { type: 'RunFinished', data: { attempt, ...counts, state: stateOf(counts), ...end } }]
-      }
-      case 'ReleaseRun': {
-        const { attempt, interrupted, failed } = command
-        refuseOthers(state, attempt)
-        return [{ type: 'RunReleased', data: { attempt, interrupted, ...(failed && { failed }) } }]
-      }
-      case 'BeginCase': {
-        const { attempt, place } = command
-        refuseOthers(state, attempt)
-        return [{ type: 'CaseBegun', data: { attempt, ...place } }]
-      }
-      case 'EndRun': {
-        const { reason, result } = command
-        const { attempt } = state
-        const counts = result ? counted(state.counts, result.state) : state.counts
-        return [
-          ...resultsOf(state, result ? [result] : []),
-          { type: 'RunFinished', data: { attempt, ...counts, state: 'error', reason } },
-        ]
-      }
-    }
+    return decideOnUnfinished(command, state)
   },
+}
+
+function decideOnUnfinished(command: Exclude<RunCommand, { type: 'RequestRun' }>, state: Requested): RunEvent[] {
+  switch (command.type) {
+    case 'ClaimRun': {
+      const { worker, after } = command
+      if (after !== state.attempt) throw new Rejected('conflict', '运行已由另一次尝试接管')
+      return [{ type: 'RunClaimed', data: { attempt: after + 1, worker } }]
+    }
+    case 'RecordResults': {
+      const { attempt, results, end } = command
+      refuseOthers(state, attempt)
+      const events = resultsOf(state, results)
+      return end ? [...events, ...ending(after(state, events), end)] : events
+    }
+    case 'ReleaseRun': {
+      const { attempt, interrupted, failed } = command
+      refuseOthers(state, attempt)
+      const released: RunEvent = { type: 'RunReleased', data: { attempt, interrupted, ...(failed && { failed }) } }
+      return state.cancelledBy === undefined ? [released] : [released, ...ending(state)]
+    }
+    case 'BeginCase': {
+      const { attempt, place } = command
+      refuseOthers(state, attempt)
+      return [{ type: 'CaseBegun', data: { attempt, ...place } }]
+    }
+    case 'EndRun': {
+      const { reason, result } = command
+      const events = resultsOf(state, result ? [result] : [])
+      const { attempt, counts } = after(state, events)
+      return [...events, { type: 'RunFinished', data: { attempt, ...counts, state: 'error', reason } }]
+    }
+    case 'CancelRun': {
+      const requested: RunEvent = { type: 'RunCancelRequested', data: { by: command.by } }
+      if (state.status === 'claimed') return state.cancelledBy === undefined ? [requested] : []
+      return [requested, ...ending({ ...state, cancelledBy: command.by })]
+    }
+  }
 }
 
 /** Only the runner of the last attempt may say anything, and only while it has the run. */
@@ -167,26 +180,81 @@ function refuseOthers(state: Requested, attempt: number): void {
   }
 }
 
-/** Results are told in the order of the cases: so that a case has one verdict, however many attempts there are. */
-function resultsOf({ request, attempt, counts }: Requested, results: readonly Finished[]): RunEvent[] {
-  return results.map((finished, nth) => {
-    const expected = placeOf(request.flows, counts.all + nth)
-    if (expected?.flow !== finished.flow || expected.index !== finished.index) {
+/** Results are told in the order of a flow's cases: so that a case has one verdict, however many attempts there are. */
+function resultsOf(state: Requested, results: readonly Finished[]): RunEvent[] {
+  const { attempt, progress, request } = state
+  const done = progress.map((each) => each.done)
+  return results.map((finished) => {
+    const { flow, index } = finished
+    const wanted = request.flows[flow]
+    if (!wanted || index !== done[flow] || index >= sizeOf(wanted)) {
       throw new Rejected('conflict', '用例已有结果，或尚未轮到')
     }
+    done[flow] = index + 1
     return { type: 'CaseFinished', data: { attempt, ...finished } }
   })
 }
 
-/** The place of a run's `nth` case, from 0; undefined when there are fewer. */
-export function placeOf(flows: Requested['request']['flows'], nth: number): PlaceInRun | undefined {
-  let index = nth
-  for (const [flow, each] of flows.entries()) {
-    const size = sizeOf(each)
-    if (index < size) return { flow, index }
-    index -= size
-  }
-  return undefined
+function after(state: Requested, events: readonly RunEvent[]): Requested {
+  return events.reduce<RunProcess>(run.evolve, state) as Requested
+}
+
+/** The run's end: as its verdicts say, or cancelled when cases are left that nobody will run. */
+function ending(state: Requested, end: { reason?: string } = {}): RunEvent[] {
+  const left = nextPlace(state) !== undefined
+  if (left && state.cancelledBy === undefined) throw new Rejected('conflict', '尚有用例没有结果')
+  const { attempt, counts } = state
+  return [{ type: 'RunFinished', data: { attempt, ...counts, state: left ? 'cancelled' : stateOf(counts), ...end } }]
+}
+
+/** The first case without a verdict; undefined when there is none. */
+export function nextPlace({ request, progress }: Pick<Requested, 'request' | 'progress'>): PlaceInRun | undefined {
+  const [flow] = unfinished({ request, progress })
+  return flow === undefined ? undefined : { flow, index: progress[flow]?.done ?? 0 }
+}
+
+function unfinished({ request, progress }: Pick<Requested, 'request' | 'progress'>): number[] {
+  return request.flows.flatMap((flow, nth) => ((progress[nth]?.done ?? 0) < sizeOf(flow) ? [nth] : []))
+}
+
+/**
+ * The flows whose next case the attempt that has the run has begun, as far as the log tells. While there are cases that an earlier one
+ * may have begun, they are begun first, one at a time, and each is told; after that the first unfinished flows are under way.
+ */
+function underWay(state: Requested): readonly number[] {
+  const { progress, request } = state
+  if (state.status !== 'claimed') return []
+  if (hasSuspects(state)) return progress.flatMap((each, flow) => (each.begun ? [flow] : []))
+  return unfinished(state).slice(0, request.concurrency ?? 1)
+}
+
+const hasSuspects = ({ progress }: Requested): boolean => progress.some(({ mayHaveRun }) => mayHaveRun > 0)
+
+/** The attempt that has the run is over; of what was under way so many cases of each flow may have been begun. */
+function leftBegun(
+  state: Requested,
+  most: number,
+  change: (each: FlowProgress) => FlowProgress = (each) => each,
+): readonly FlowProgress[] {
+  // A case that was told alone had no unwritten one before it.
+  const began = hasSuspects(state) ? Math.min(most, 1) : most
+  return underWay(state).reduce((progress, flow) => {
+    const wanted = state.request.flows[flow]
+    return changed(progress, flow, (each) => {
+      const left = wanted ? sizeOf(wanted) - each.done : 0
+      // What an attempt before it may have begun, it may not have come to.
+      return { ...change(each), begun: false, mayHaveRun: Math.min(left, Math.max(each.mayHaveRun, began)) }
+    })
+  }, state.progress)
+}
+
+function changed(
+  progress: readonly FlowProgress[],
+  flow: number,
+  change: (each: FlowProgress) => FlowProgress,
+): readonly FlowProgress[] {
+  const each = progress[flow]
+  return each ? progress.with(flow, change(each)) : progress
 }
 
 function counted({ all, success, fail, error }: Counts, verdict: Verdict): Counts {

@@ -21,14 +21,18 @@ import { sandboxScripts } from './case/sandbox-scripts.ts'
 import type { ScopeChanges } from './case/scripts.ts'
 import type { FilesOfProject } from './case-files.ts'
 import { openDatabases } from './databases/open.ts'
+import { inLanes, type Lane } from './lanes.ts'
 import { partsOf } from './parts.ts'
 import type { Pinned } from './pinned.ts'
 import { createResultWriter } from './result-writer.ts'
-import { resumed } from './resume.ts'
+import { legacyOf, resumed } from './resume.ts'
 import type { SandboxPool } from './sandbox/pool.ts'
 
-/** How a run is to be left: `now` in the middle of a case, `soon` when the case under way has its result. */
-export type Leaving = Readonly<{ now: AbortSignal; soon: AbortSignal }>
+/**
+ * How a run is to be left: `now` in the middle of a case, `soon` when the cases under way have their results, and `cancelled` likewise,
+ * but for good.
+ */
+export type Leaving = Readonly<{ now: AbortSignal; soon: AbortSignal; cancelled: AbortSignal }>
 
 /**
  * Brings a claimed run to its end, or to where `soon` stops it: then it answers 'left', with every result written. Rejects when the run
@@ -47,9 +51,6 @@ const MOST_INLINE = 128 * 1024
 
 /** Milliseconds that what a debug run saved may wait for other writers of the environment. */
 const SAVING_MS = 10_000
-
-/** Earlier results that may be unwritten while a case runs: more would run again after a kill. */
-const UNWRITTEN = 1
 
 export function createExecuteRun(deps: {
   store: Pick<EventStore, 'load'>
@@ -143,64 +144,118 @@ export function createExecuteRun(deps: {
     }
   }
 
-  /** Cases one after the other; the results of the last ones are still being written while the next one runs. */
+  /** The scenes that are left, as many at a time as the run wants. */
   async function performAll(
     claimed: Requested,
-    places: readonly Place[],
-    { now, soon }: Leaving,
+    scenes: readonly SceneLeft[],
+    { now, soon, cancelled }: Leaving,
   ): Promise<'ended' | 'left'> {
-    const [first] = places
     const { request } = claimed
-    const surroundings = await pinned.environment(request)
-    const databases = openDatabases(surroundings.db, targetDeny)
-    const scripts = sandboxScripts(sandboxes, {
-      globalFunc: surroundings.globalFunc,
-      debug: request.debug,
-      secretPaths: new RunSecrets(surroundings.secretPaths).variables,
-      databases,
-      signal: now,
-    })
-    const resume = first && (await resumed({ store, blobs, cipher }, claimed, first, surroundings))
-    const flow = openFlow({
-      environment: surroundings,
-      debug: request.debug,
-      scripts,
-      targetDeny,
-      files: files(request.project),
-      ...resume,
-    })
-    const last = places.at(-1)
+    const width = request.concurrency ?? 1
+    const [environment, legacy] = await Promise.all([
+      pinned.environment(request),
+      legacyOf({ store, blobs, cipher }, claimed),
+    ])
+    const failing = new AbortController()
+    const signal = AbortSignal.any([now, failing.signal])
+    const leaving = (): boolean => soon.aborted || cancelled.aborted
+    let left = scenes.reduce((sum, { places }) => sum + places.length, 0)
     const writer = createResultWriter<Performed>((performed) =>
-      record(claimed, performed, performed.at(-1)?.place === last),
+      // Nothing comes after the last one.
+      record(
+        claimed,
+        performed,
+        performed.some(({ last }) => last),
+      ),
     )
-    try {
-      let content = first && loaded(first)
-      for (const [nth, place] of places.entries()) {
-        if (soon.aborted) {
-          await writer.unwrittenAtMost(0)
-          return 'left'
-        }
-        if (nth > 0 && place.flow !== places[nth - 1]?.flow) beginScene(flow)
-        const present = (await content) ?? (await loaded(place))
-        if (nth === 0 && place.again) {
-          // A death while the interpreter starts is not to be laid at the door of the case.
-          if (hasCode(present.setupScript) || hasCode(present.teardownScript)) await scripts.ready()
-          // Should this attempt die too, the log shall tell of which case.
-          const { attempt } = claimed
-          await tell(claimed, { type: 'BeginCase', attempt, place: { flow: place.flow, index: place.index } })
-        }
-        const following = places[nth + 1]
-        content = following && loaded(following)
-        writer.add(await perform(claimed, flow, place, present, now))
-        // Where an attempt has died before, the next death must be known to be this case's.
-        await writer.unwrittenAtMost(nth < claimed.mayHaveRun || place === last ? 0 : UNWRITTEN)
+    const write = (performed: Omit<Performed, 'last'>): Promise<void> => {
+      left -= 1
+      return writer.add({ ...performed, last: left === 0 })
+    }
+
+    function openLane(): Lane<SceneLeft> {
+      const databases = openDatabases(environment.db, targetDeny)
+      const scripts = sandboxScripts(sandboxes, {
+        globalFunc: environment.globalFunc,
+        debug: request.debug,
+        secretPaths: new RunSecrets(environment.secretPaths).variables,
+        databases,
+        signal,
+      })
+      let current: Readonly<{ nth: number; flow: Flow }> | undefined
+
+      /** What the cases of a scene share; without others beside it a scene goes on with the global variables of the one before. */
+      async function flowOf(nth: number): Promise<Flow> {
+        if (current?.nth === nth) return current.flow
+        if (current && width > 1) await closeFlow(current.flow)
+        if (current && width === 1) beginScene(current.flow)
+        const flow =
+          current && width === 1
+            ? current.flow
+            : openFlow({
+                environment,
+                debug: request.debug,
+                scripts,
+                targetDeny,
+                files: files(request.project),
+                ...resumed(legacy, nth, environment, width > 1),
+              })
+        current = { nth, flow }
+        return flow
       }
-      return 'ended'
+
+      /** Should this attempt die too, the log shall tell of which case. */
+      async function told({ flow, index }: Place, { setupScript, teardownScript }: CaseToRun): Promise<void> {
+        // A death while the interpreter starts is not to be laid at the door of the case.
+        if (hasCode(setupScript) || hasCode(teardownScript)) await scripts.ready()
+        await tell(claimed, { type: 'BeginCase', attempt: claimed.attempt, place: { flow, index } })
+      }
+
+      return {
+        async alone({ nth, places, deaths }) {
+          for (const [each, place] of places.entries()) {
+            if (!place.again || leaving()) return
+            if (each === 0 && deaths >= DEATHS) {
+              await write({ place, result: unrunResult(place.wanted, DEADLY, clock(), claimed.attempt) })
+              continue
+            }
+            const content = await pinned.case(place.wanted)
+            await told(place, content)
+            await write(await perform(claimed, await flowOf(nth), place, content, signal))
+          }
+        },
+
+        async rest({ nth, places }) {
+          const fresh = places.filter(({ again }) => !again)
+          let content = fresh[0] && loaded(fresh[0])
+          let written: Promise<void> | undefined
+          for (const [each, place] of fresh.entries()) {
+            if (leaving()) break
+            const present = (await content) ?? (await loaded(place))
+            const following = fresh[each + 1]
+            content = following && loaded(following)
+            const performed = await perform(claimed, await flowOf(nth), place, present, signal)
+            // The next case begins when at most one result of this scene is unwritten: more would run again after a kill.
+            await written
+            written = write(performed)
+          }
+          await written
+        },
+
+        async close() {
+          scripts.close()
+          await Promise.all([current && closeFlow(current.flow), databases.close()])
+        },
+      }
+    }
+
+    try {
+      await inLanes(scenes, width, openLane, failing)
     } finally {
-      scripts.close()
-      await Promise.all([closeFlow(flow), databases.close()])
       await writer.settled()
     }
+    if (left > 0 && cancelled.aborted) await record(claimed, [], true)
+    return left > 0 && !cancelled.aborted ? 'left' : 'ended'
   }
 
   /** The next case is read while the one before it runs; who waits for it hears of what went wrong. */
@@ -211,39 +266,39 @@ export function createExecuteRun(deps: {
   }
 
   return async (claimed, leaving) => {
-    const places = placesLeft(claimed, await casesOf(claimed.request, blobs))
-    const [next, ...others] = places
-    if (!next) {
-      await record(claimed, [], true)
-      return 'ended'
+    const scenes = scenesLeft(claimed, await casesOf(claimed.request, blobs))
+    if (scenes.length > 0 && claimed.cancelledBy === undefined && claimed.failures < FAILURES) {
+      return performAll(claimed, scenes, leaving)
     }
-    const deadly = claimed.deaths >= DEATHS
-    const hopeless = claimed.failures >= FAILURES
-    if (!deadly && !hopeless) return performAll(claimed, places, leaving)
-    const doomed = hopeless ? places : [next]
-    const last = doomed.length === places.length
-    const reason = hopeless ? '运行多次出错，已终止' : '执行该用例时运行进程多次异常退出，已跳过'
-    await record(
-      claimed,
-      doomed.map((place) => ({ place, result: unrunResult(place.wanted, reason, clock(), claimed.attempt) })),
-      last,
-    )
-    return last ? 'ended' : performAll(claimed, others, leaving)
+    const hopeless = claimed.cancelledBy === undefined ? scenes.flatMap(({ places }) => places) : []
+    const results = hopeless.map((place) => ({
+      place,
+      result: unrunResult(place.wanted, HOPELESS, clock(), claimed.attempt),
+    }))
+    await record(claimed, results, true)
+    return 'ended'
   }
 }
+
+const DEADLY = '执行该用例时运行进程多次异常退出，已跳过'
+const HOPELESS = '运行多次出错，已终止'
 
 /** A case of a run, and where in the run it stands. `again`: an earlier attempt may have begun it. */
 type Place = PlaceInRun & Readonly<{ wanted: RunCase; again: boolean }>
 
-/** A case that has run. */
-type Performed = Readonly<{ place: Place; result: CaseResult; carried?: Carried }>
+/** The cases of a run's `nth` flow that have no verdict yet, in order; so many attempts have died of the first of them. */
+type SceneLeft = Readonly<{ nth: number; places: readonly Place[]; deaths: number }>
 
-/** The cases that have no verdict yet, in order. */
-function placesLeft({ counts, mayHaveRun }: Requested, cases: readonly (readonly RunCase[])[]): readonly Place[] {
-  return cases
-    .flatMap((each, flow) => each.map((wanted, index) => ({ wanted, flow, index })))
-    .slice(counts.all)
-    .map((place, nth) => ({ ...place, again: nth < mayHaveRun }))
+/** A case that has run. `last`: no other one of the run is without a result. */
+type Performed = Readonly<{ place: Place; result: CaseResult; carried?: Carried; last?: boolean }>
+
+/** The flows that have not come to their end, in order. */
+function scenesLeft({ progress }: Requested, cases: readonly (readonly RunCase[])[]): readonly SceneLeft[] {
+  return cases.flatMap((each, flow) => {
+    const { done = 0, deaths = 0, mayHaveRun = 0 } = progress[flow] ?? {}
+    const places = each.slice(done).map((wanted, nth) => ({ wanted, flow, index: done + nth, again: nth < mayHaveRun }))
+    return places.length > 0 ? [{ nth: flow, places, deaths }] : []
+  })
 }
 
 /** A skipped case has nothing against it; its log says that it was skipped. Records know three verdicts. */

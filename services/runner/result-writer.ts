@@ -1,54 +1,47 @@
 /** The serial writer of one attempt at a run. */
 export type ResultWriter<R> = Readonly<{
-  /** Takes a result; it is written as soon as those before it are. */
-  add(result: R): void
-  /** Resolves when at most `most` of those taken are not written yet. Rejects with what kept one from being written. */
-  unwrittenAtMost(most: number): Promise<void>
+  /** Takes a result, which is written as soon as those before it are; resolves then. Rejects with what kept it from being written. */
+  add(result: R): Promise<void>
   /** Resolves when nothing is under way any more, written or not. */
   settled(): Promise<void>
 }>
 
 /**
- * Writes results in their order, one call at a time: what is taken while a call is under way makes up the next, and nothing waits for
- * more to come. After a failure nothing is written any more.
+ * Writes results in the order in which they come, one call at a time: what comes while a call is under way makes up the next, and nothing
+ * waits for more to come. After a failure nothing is written any more.
  */
 export function createResultWriter<R>(write: (results: readonly R[]) => Promise<void>): ResultWriter<R> {
-  let waiting: R[] = []
-  let writing: readonly R[] = []
-  let drained: Promise<void> = Promise.resolve()
+  type Waiting = Readonly<{ result: R; resolve: () => void; reject: (reason: unknown) => void }>
+  let waiting: Waiting[] = []
+  let drained: Promise<void> | undefined
   let failure: { reason: unknown } | undefined
-  let watchers: (() => void)[] = []
 
   async function drain(): Promise<void> {
-    while (waiting.length > 0 && !failure) {
-      writing = waiting
+    while (waiting.length > 0) {
+      const batch = waiting
       waiting = []
       try {
-        await write(writing)
-        writing = []
+        if (!failure) await write(batch.map(({ result }) => result))
       } catch (reason) {
         failure = { reason }
       }
-      const watching = watchers
-      watchers = []
-      for (const look of watching) look()
+      for (const { resolve, reject } of batch) {
+        if (failure) reject(failure.reason)
+        else resolve()
+      }
     }
+    drained = undefined
   }
 
   return {
     add(result) {
-      waiting.push(result)
-      if (waiting.length === 1 && writing.length === 0) drained = drain()
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      // Who takes the next result hears of it; nobody may be waiting yet.
+      promise.catch(() => {})
+      waiting.push({ result, resolve, reject })
+      drained ??= drain()
+      return promise
     },
-
-    async unwrittenAtMost(most) {
-      for (;;) {
-        if (failure) throw failure.reason
-        if (waiting.length + writing.length <= most) return
-        await new Promise<void>((resolve) => watchers.push(resolve))
-      }
-    },
-
-    settled: () => drained,
+    settled: () => drained ?? Promise.resolve(),
   }
 }

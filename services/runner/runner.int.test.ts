@@ -117,7 +117,7 @@ describe('a run that another one takes', () => {
     const id = await desk.ask(1)
     await desk.decide(id, { type: 'ClaimRun', worker: 'dead', after: 0 })
     await desk.publish({ run: id, attempt: 1 })
-    expect((await works.next()).claimed).toMatchObject({ attempt: 2, mayHaveRun: 2, request: { id } })
+    expect((await works.next()).claimed).toMatchObject({ attempt: 2, progress: [{ mayHaveRun: 1 }], request: { id } })
   })
 })
 
@@ -160,7 +160,7 @@ test('an attempt that fails is followed by another, which knows that it may repe
   const id = await asked()
   ;(await works.next()).fail(new Error('the store was out of reach'))
   const second = await works.next()
-  expect(second.claimed).toMatchObject({ attempt: 2, mayHaveRun: 2, request: { id } })
+  expect(second.claimed).toMatchObject({ attempt: 2, progress: [{ mayHaveRun: 1 }], request: { id } })
   await ends(second)
   expect(await typesOf(id)).toEqual([
     'RunRequested',
@@ -228,7 +228,7 @@ describe('when the platform stops', () => {
     const later = held()
     run(later.execute)
     await desk.publish({ run: id, attempt: 1 })
-    expect((await later.next()).claimed).toMatchObject({ attempt: 2, mayHaveRun: 1, request: { id } })
+    expect((await later.next()).claimed).toMatchObject({ attempt: 2, progress: [{ mayHaveRun: 1 }], request: { id } })
   })
 })
 

@@ -29,7 +29,12 @@ export type Runner = Readonly<{
 }>
 
 /** A run that this runner has. */
-type UnderWay = { attempt: number; readonly lost: AbortController; working: Promise<void> }
+type UnderWay = {
+  attempt: number
+  readonly lost: AbortController
+  readonly cancelled: AbortController
+  working: Promise<void>
+}
 
 /**
  * Executes runs: claims one by an append when it has a free place, says the message is done, and works. A run that ends or is claimed by
@@ -73,7 +78,9 @@ export function startRunner(deps: {
     while (claimed) {
       own.attempt = claimed.attempt
       try {
-        const outcome = await execute(claimed, { now, soon: leavingSoon.signal })
+        if (await isCancelled(id)) own.cancelled.abort()
+        const leaving = { now, soon: leavingSoon.signal, cancelled: own.cancelled.signal }
+        const outcome = await execute(claimed, leaving)
         if (outcome === 'left') await release(id, { attempt: claimed.attempt, interrupted: false })
         break
       } catch (error) {
@@ -91,6 +98,12 @@ export function startRunner(deps: {
       }
     }
     folds.forget(runStream(id))
+  }
+
+  /** Whether somebody wanted its end before this runner could hear of it. */
+  async function isCancelled(id: number): Promise<boolean> {
+    const { state } = await folds.read(run, runStream(id))
+    return state.status !== 'none' && state.cancelledBy !== undefined
   }
 
   /** Gives the run back; where that fails it is found by its lease, or at the next start. */
@@ -144,7 +157,12 @@ export function startRunner(deps: {
       slots.give()
       return 'done'
     }
-    const own: UnderWay = { attempt: claimed.attempt, lost: new AbortController(), working: Promise.resolve() }
+    const own: UnderWay = {
+      attempt: claimed.attempt,
+      lost: new AbortController(),
+      cancelled: new AbortController(),
+      working: Promise.resolve(),
+    }
     underWay.set(id, own)
     own.working = work(id, claimed, own).finally(() => {
       underWay.delete(id)
@@ -153,10 +171,11 @@ export function startRunner(deps: {
     return 'done'
   }
 
-  /** What the log says of a run that this runner has: that it has ended, or that another one has it. */
+  /** What the log says of a run that this runner has: that it has ended, is to end, or that another one has it. */
   const unlisten = feed.listen((events) => {
     if (underWay.size === 0) return
     for (const event of events as readonly (RunEvent & { stream: string })[]) {
+      if (event.type === 'RunCancelRequested') underWay.get(idOf(event.stream))?.cancelled.abort()
       if (event.type !== 'RunFinished' && event.type !== 'RunClaimed') continue
       // The end that this runner wrote itself comes when there is nothing left to stop.
       if (event.type === 'RunClaimed' && event.data.worker === worker) continue

@@ -183,10 +183,8 @@ describe('the deciders fold them to', () => {
       correlationId: '55baeb19-8f26-5196-908a-2543616c7f48',
       attempt: 2,
       counts: { all: 2, success: 0, fail: 1, error: 1 },
-      deaths: 0,
-      begun: true,
+      progress: [{ done: 2, deaths: 0, begun: false, mayHaveRun: 0 }],
       failures: 0,
-      mayHaveRun: 1,
     })
     const ping = {
       title: 'ping',
@@ -208,10 +206,8 @@ describe('the deciders fold them to', () => {
       correlationId: '37440b33-bd4c-5a7e-9b1a-78ad94ed7530',
       attempt: 0,
       counts: { all: 0, success: 0, fail: 0, error: 0 },
-      deaths: 0,
-      begun: false,
+      progress: [{ done: 0, deaths: 0, begun: false, mayHaveRun: 0 }],
       failures: 0,
-      mayHaveRun: 0,
     })
     for (const [id, verdict] of [
       [2, '错误'],
@@ -225,14 +221,28 @@ describe('the deciders fold them to', () => {
       request: { kind: 'scene', scene: 1, debug: false },
       attempt: 2,
       counts: { all: 2, success: 2, fail: 0, error: 0 },
-      mayHaveRun: 0,
+      progress: [{ done: 2, mayHaveRun: 0 }],
     })
     expect(await stateOf(run, runStream(6))).toMatchObject({
       status: 'requested',
       request: { flows: [{ name: '大流程', size: 1000 }], plan: { bytes: 300_000 } },
       attempt: 2,
       failures: 1,
-      mayHaveRun: 2,
+      progress: [{ done: 0, mayHaveRun: 2 }],
+    })
+    expect(await stateOf(run, runStream(7))).toMatchObject({
+      status: 'finished',
+      request: {
+        kind: 'task',
+        task: 1,
+        concurrency: 2,
+        overrides: { host: 'http://127.0.0.1:9000' },
+        build: { build: '1042', branch: 'main', commit: '0ad3240', url: 'https://ci.example.com/1042' },
+        trigger: 'api',
+      },
+      counts: { all: 2, success: 1, fail: 1, error: 0 },
+      progress: [{ done: 1 }, { done: 1 }],
+      cancelledBy: 'musen',
     })
   })
 })
