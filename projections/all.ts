@@ -1,8 +1,10 @@
 import { apiTokensProjection } from './api-tokens.ts'
+import { bugsProjection } from './bugs.ts'
 import { casesProjection } from './cases.ts'
 import { environmentsProjection } from './environments.ts'
 import { filesProjection } from './files.ts'
 import { interfacesProjection } from './interfaces.ts'
+import { modulesProjection } from './modules.ts'
 import type { Projection } from './port.ts'
 import { projectsProjection } from './projects.ts'
 import { runsProjection } from './runs.ts'
@@ -15,11 +17,13 @@ export const projections: readonly Projection[] = [
   projectsProjection,
   environmentsProjection,
   filesProjection,
+  modulesProjection,
   interfacesProjection,
   casesProjection,
   scenesProjection,
   tasksProjection,
   runsProjection,
+  bugsProjection,
   usersProjection,
   apiTokensProjection,
 ]

@@ -32,6 +32,7 @@ describe('an interface', () => {
       url: '/v2/',
       method: 'GET',
       type: '1',
+      module: null,
       revision: '1',
       cases: [
         { id: 3, title: 'case 3' },

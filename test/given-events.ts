@@ -1,4 +1,5 @@
 /** Events of projects and what hangs on them, for specifications: each names its stream, and says what matters to the reader. */
+import { type BugFields, type BugPlace, bugStream } from '../contracts/bug.ts'
 import { type CaseFields, caseStream } from '../contracts/case.ts'
 import type { StreamId } from '../contracts/core.ts'
 import { type EnvironmentFields, environmentStream } from '../contracts/environment.ts'
@@ -6,6 +7,7 @@ import type { DomainEvent } from '../contracts/events.ts'
 import { type FileFields, fileStream } from '../contracts/file.ts'
 import { type InterfaceFields, interfaceStream } from '../contracts/interface.ts'
 import type { JsonText } from '../contracts/json.ts'
+import { type ModuleFields, modulesStream } from '../contracts/module.ts'
 import { type ProjectFields, projectStream } from '../contracts/project.ts'
 import { type SceneFields, sceneStream, type StepFields } from '../contracts/scene.ts'
 import { type TaskFields, taskStream } from '../contracts/task.ts'
@@ -155,3 +157,49 @@ export const taskChanged = (id: number, data: Partial<TaskFields>): GivenEvent =
   data,
 })
 export const taskDeleted = (id: number): GivenEvent => ({ stream: taskStream(id), type: 'TaskDeleted', data: {} })
+
+export const moduleAdded = (project: number, module: number, fields: Partial<ModuleFields> = {}): GivenEvent => ({
+  stream: modulesStream(project),
+  type: 'ModuleAdded',
+  data: { module, project, name: `module ${module}`, parent: null, ...fields },
+})
+export const moduleChanged = (project: number, module: number, changes: Partial<ModuleFields>): GivenEvent => ({
+  stream: modulesStream(project),
+  type: 'ModuleChanged',
+  data: { module, ...changes },
+})
+export const moduleRemoved = (project: number, module: number, ...below: number[]): GivenEvent => ({
+  stream: modulesStream(project),
+  type: 'ModuleRemoved',
+  data: { module, below },
+})
+
+export const bugReported = (
+  id: number,
+  place: Pick<BugPlace, 'interface' | 'project'>,
+  fields: Partial<BugFields> = {},
+): GivenEvent => ({
+  stream: bugStream(id),
+  type: 'BugReported',
+  data: {
+    id,
+    interface_url: '/users/login/',
+    desc: `bug ${id}`,
+    info: json('{"b":1.0}'),
+    status: '未处理',
+    user: 'torin',
+    ...place,
+    ...fields,
+    by: 'admin',
+  },
+})
+export const bugChanged = (
+  id: number,
+  by: string,
+  changes: Partial<BugFields & Pick<BugPlace, 'interface' | 'interface_url'>>,
+): GivenEvent => ({ stream: bugStream(id), type: 'BugChanged', data: { ...changes, by } })
+export const bugDeleted = (id: number): GivenEvent => ({
+  stream: bugStream(id),
+  type: 'BugDeleted',
+  data: { by: 'admin' },
+})

@@ -29,8 +29,17 @@ describe('the read models make of them', () => {
       { id: 1, name: '小小电商', leader: '木森', create_time: '2026-11-21T18:12:56.107672+08:00', revision: '1' },
     ])
     expect(await rowsOf('interfaces')).toEqual([
-      { id: 1, project: 1, name: '登录', url: '/users/${{version}}/login/', method: 'PUT', type: '1', revision: '1' },
-      { id: 3, project: 1, name: '登录', url: '/users/login/', method: 'post', type: '1', revision: '1' },
+      {
+        id: 1,
+        project: 1,
+        name: '登录',
+        url: '/users/${{version}}/login/',
+        method: 'PUT',
+        type: '1',
+        module: null,
+        revision: '1',
+      },
+      { id: 3, project: 1, name: '登录', url: '/users/login/', method: 'post', type: '1', module: null, revision: '1' },
     ])
     expect(await rowsOf('users')).toEqual([
       { id: 1, username: 'admin', role: 'admin', active: true },
@@ -45,6 +54,52 @@ describe('the read models make of them', () => {
         team_revision: 3,
         created_at: '2026-11-22T00:20:19.140959+08:00',
       },
+    ])
+  })
+
+  test('modules, removed ones too', async () => {
+    expect(await rowsOf('modules')).toEqual([
+      { id: 1, project: 1, name: '用户', parent: null, removed: true, revision: '4' },
+      { id: 2, project: 1, name: '登录与注册', parent: 3, removed: false, revision: '3' },
+      { id: 3, project: 1, name: '订单', parent: null, removed: false, revision: '2' },
+    ])
+  })
+
+  test('bugs, how they were handled, and the URLs of all interfaces', async () => {
+    expect(await rowsOf('bugs')).toEqual([
+      {
+        id: 1,
+        interface: 1,
+        project: 1,
+        desc: '登录返回500',
+        info: '"[]"',
+        status: '处理中',
+        user: 'musen',
+        create_time: '2026-11-22T00:20:13.140959+08:00',
+        revision: '2',
+      },
+    ])
+    expect(await rowsOf('bug_handlings', 'bug, revision')).toEqual([
+      {
+        bug: 1,
+        revision: '0',
+        status: '未处理',
+        update_user: 'admin',
+        create_time: '2026-11-22T00:20:13.140959+08:00',
+      },
+      {
+        bug: 1,
+        revision: '1',
+        status: '处理中',
+        update_user: 'musen',
+        create_time: '2026-11-22T00:20:14.140959+08:00',
+      },
+      { bug: 1, revision: '2', status: null, update_user: 'admin', create_time: '2026-11-22T00:20:15.140959+08:00' },
+    ])
+    expect(await rowsOf('bug_urls', 'interface')).toEqual([
+      { interface: 1, url: '/users/${{version}}/login/' },
+      { interface: 2, url: 'http://other.example.com/register' },
+      { interface: 3, url: '/users/login/' },
     ])
   })
 
