@@ -11,7 +11,9 @@ export const caseResult = z.object({
   response_header: z.record(z.string(), z.string()).optional(),
   requests_header: z.record(z.string(), z.string()).optional(),
   response_body: z.string().optional(),
+  response_body_url: z.string().optional(),
   requests_body: z.string().optional(),
+  requests_body_url: z.string().optional(),
   state: z.enum(['成功', '失败', '错误']),
   run_time: z.string(),
   assertions: z.array(z.unknown()).optional(),
@@ -21,7 +23,13 @@ export const caseResult = z.object({
 
 export const counts = { all: z.int(), success: z.int(), fail: z.int(), error: z.int() }
 
-export const flowReport = z.object({ ...counts, cases: z.array(caseResult), state: z.string(), name: z.string() })
+export const flowReport = z.object({
+  ...counts,
+  cases: z.array(caseResult),
+  state: z.string(),
+  name: z.string(),
+  scene: z.int().nullable().optional(),
+})
 
 /** The status of a run's record (seed 000 六.2.1). */
 export const recordStatus = z.enum(['未执行', '执行中', '执行完毕'])

@@ -3,7 +3,7 @@ import { isObject } from '../../contracts/json.ts'
 import { findRun } from '../../projections/runs.ts'
 import type { RunEnds } from '../../services/runs/ends.ts'
 import type { Outcome } from '../../services/commands/writes.ts'
-import { type FlowReport, reportOf } from '../../services/runs/report.ts'
+import { type FlowReport, reportDocument } from '../../services/runs/report.ts'
 import type { RunRequests, WantedCase } from '../../services/runs/request.ts'
 import { FormText, KeptJson } from './body.ts'
 import { caseContent, caseFields } from './cases.ts'
@@ -65,10 +65,11 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
     { query: { wait }, signal }: Readonly<{ query: { wait: boolean }; signal: AbortSignal }>,
     { id: record, position }: Pick<Outcome<unknown>, 'id' | 'position'>,
     part: (flow: FlowReport | undefined) => object | undefined,
+    options: { whole?: boolean } = {},
   ): Promise<Answer> {
     const ended = wait && (await runEnds.ended(record, runWaitSeconds * 1000, signal))
     if (!ended) return accepted(record, position)
-    const ran = await reportOf({ models, blobs }, record)
+    const ran = await reportDocument({ models, blobs }, record, options)
     const revision = ran && BigInt(ran.run.revision)
     return { status: 200, body: { ...part(ran?.results[0]), record }, revision, position }
   }
@@ -96,7 +97,9 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
       async handle(call) {
         const { env, cases } = call.body
         const wanted = { environment: env, case: wantedCase(cases), tester: call.user.username }
-        return answered(call, await runRequests.runCase(wanted, contextOf(call)), (flow) => flow?.cases[0])
+        return answered(call, await runRequests.runCase(wanted, contextOf(call)), (flow) => flow?.cases[0], {
+          whole: true,
+        })
       },
     }),
     route({

@@ -59,7 +59,7 @@ test('answers as printed, with counts, cases in order, and a report that says th
   ])
   const ran = await run(scene)
   expect(ran.status).toBe(200)
-  const ours = ['record', 'assertions', 'started_at', 'id']
+  const ours = ['record', 'scene', 'assertions', 'started_at', 'id']
   const { cases, ...rest } = ran.body
   expect(differences({ ...rest, cases: cases.slice(0, 2) }, printed('scenes.run').answer, ours)).toEqual([])
   expect(ran.body).toMatchObject({ all: 3, success: 1, fail: 1, error: 1, state: 'error', name: '登录下单' })

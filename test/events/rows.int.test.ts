@@ -164,19 +164,30 @@ describe('the read models make of them', () => {
   })
 
   test('runs and their results', async () => {
+    const nothing = { task: null, trigger: 'manual', build: null, branch: null, commit: null, url: null }
     const none = { state: null, all: 0, success: 0, fail: 0, error: 0, reason: null, finished_at: null }
+    const asked = (at: string) => ({ requested_at: at, requested_ms: String(Date.parse(at)) })
     const ping = {
+      ...nothing,
+      total: 1,
       kind: 'case',
       name: 'ping',
       project: 1,
       environment: 2,
       environment_name: 'e',
       tester: '测试员A',
-      flows: '["ping"]',
     }
-    const flow = { kind: 'scene', project: 1, environment: 1, environment_name: '预发环境', tester: 'admin' }
+    const flow = {
+      ...nothing,
+      kind: 'scene',
+      project: 1,
+      environment: 1,
+      environment_name: '预发环境',
+      tester: 'admin',
+    }
     expect(await rowsOf('runs')).toEqual([
       {
+        ...nothing,
         id: 1,
         kind: 'case',
         name: '登录失败',
@@ -184,7 +195,7 @@ describe('the read models make of them', () => {
         environment: 1,
         environment_name: '预发环境',
         tester: 'admin',
-        flows: '["登录失败"]',
+        total: 2,
         status: '执行完毕',
         claimed: true,
         attempt: 2,
@@ -194,7 +205,8 @@ describe('the read models make of them', () => {
         fail: 1,
         error: 1,
         reason: null,
-        requested_at: '2026-11-21T18:15:23.127811+08:00',
+        ...asked('2026-11-21T18:15:23.127811+08:00'),
+        started_at: '2026-11-21T18:15:30.128770+08:00',
         finished_at: '2026-11-21T18:15:51.131647+08:00',
         revision: '5',
       },
@@ -210,7 +222,8 @@ describe('the read models make of them', () => {
         fail: 0,
         error: 1,
         reason: '测试环境已被删除',
-        requested_at: '2026-11-21T18:15:58.132606+08:00',
+        ...asked('2026-11-21T18:15:58.132606+08:00'),
+        started_at: '2026-11-21T18:16:05.133565+08:00',
         finished_at: '2026-11-21T18:16:12.134524+08:00',
         revision: '3',
       },
@@ -221,7 +234,8 @@ describe('the read models make of them', () => {
         claimed: false,
         attempt: 0,
         ...none,
-        requested_at: '2026-11-21T18:16:19.135483+08:00',
+        ...asked('2026-11-21T18:16:19.135483+08:00'),
+        started_at: null,
         revision: '0',
       },
       {
@@ -236,7 +250,8 @@ describe('the read models make of them', () => {
         fail: 0,
         error: 0,
         reason: null,
-        requested_at: '2026-11-21T18:16:26.136442+08:00',
+        ...asked('2026-11-21T18:16:26.136442+08:00'),
+        started_at: '2026-11-21T18:16:33.137401+08:00',
         finished_at: '2026-11-21T18:16:40.138360+08:00',
         revision: '3',
       },
@@ -244,7 +259,7 @@ describe('the read models make of them', () => {
         ...flow,
         id: 5,
         name: '登录下单',
-        flows: '["登录下单"]',
+        total: 2,
         status: '执行完毕',
         claimed: true,
         attempt: 2,
@@ -254,7 +269,8 @@ describe('the read models make of them', () => {
         fail: 0,
         error: 0,
         reason: null,
-        requested_at: '2026-11-21T20:11:23.127811+08:00',
+        ...asked('2026-11-21T20:11:23.127811+08:00'),
+        started_at: '2026-11-21T20:12:23.127811+08:00',
         finished_at: '2026-11-21T20:17:23.127811+08:00',
         revision: '6',
       },
@@ -262,12 +278,13 @@ describe('the read models make of them', () => {
         ...flow,
         id: 6,
         name: '大流程',
-        flows: '["大流程"]',
+        total: 1000,
         status: '执行中',
         claimed: false,
         attempt: 2,
         ...none,
-        requested_at: '2026-11-21T20:18:23.127811+08:00',
+        ...asked('2026-11-21T20:18:23.127811+08:00'),
+        started_at: '2026-11-21T20:19:23.127811+08:00',
         revision: '5',
       },
       {
@@ -275,7 +292,13 @@ describe('the read models make of them', () => {
         id: 7,
         kind: 'task',
         name: '冒烟测试',
-        flows: '["登录接口测试","注册接口测试"]',
+        total: 4,
+        task: 1,
+        trigger: 'api',
+        build: '1042',
+        branch: 'main',
+        commit: '0ad3240',
+        url: 'https://ci.example.com/1042',
         status: '执行完毕',
         claimed: true,
         attempt: 1,
@@ -285,10 +308,30 @@ describe('the read models make of them', () => {
         fail: 1,
         error: 0,
         reason: null,
-        requested_at: '2026-11-22T00:20:22.140959+08:00',
+        ...asked('2026-11-22T00:20:22.140959+08:00'),
+        started_at: '2026-11-22T00:20:23.140959+08:00',
         finished_at: '2026-11-22T00:20:27.140959+08:00',
         revision: '5',
       },
+    ])
+    expect(await rowsOf('run_flows', 'run')).toEqual(
+      [
+        [{ name: '登录失败', scene: null, size: 2 }],
+        [{ name: 'ping', scene: null, size: 1 }],
+        [{ name: 'ping', scene: null, size: 1 }],
+        [{ name: 'ping', scene: null, size: 1 }],
+        [{ name: '登录下单', scene: 1, size: 2 }],
+        [{ name: '大流程', scene: 2, size: 1000 }],
+        [
+          { name: '登录接口测试', scene: 1, size: 2 },
+          { name: '注册接口测试', scene: 2, size: 2 },
+        ],
+      ].map((flows, nth) => ({ run: nth + 1, flows: JSON.stringify(flows) })),
+    )
+    expect(await rowsOf('run_counts', 'kind')).toEqual([
+      { project: 1, kind: 'case', task: 0, runs: 4 },
+      { project: 1, kind: 'scene', task: 0, runs: 2 },
+      { project: 1, kind: 'task', task: 1, runs: 1 },
     ])
     const results = await rowsOf('run_results', 'run, flow, index')
     expect(results.map(({ run: id, flow, index }) => [id, flow, index])).toEqual([
@@ -300,6 +343,17 @@ describe('the read models make of them', () => {
       [5, 0, 1],
       [7, 0, 0],
       [7, 1, 0],
+    ])
+    expect(results.map(({ revision, state, name, run_time }) => [revision, state, name, run_time])).toEqual([
+      ['2', '失败', '登录失败', '0.455s'],
+      ['4', '错误', '未保存', '0.001s'],
+      ['2', '错误', 'ping', '0.001s'],
+      // The whole result stands in a blob.
+      ['2', '成功', null, null],
+      ['2', '成功', '登录', '0.001s'],
+      ['5', '成功', '下单', '0.001s'],
+      ['3', '失败', '登录', '0.001s'],
+      ['2', '成功', '登录', '0.001s'],
     ])
     expect(results[0]?.['result']).toBe(
       String.raw`{"name":"登录失败","log_data":[["DEBUG","请求头：\n{\"Accept\": \"*/*\"}"],["INFO","【INFO】  |:相等断言"],["EXCEPT",{"$blob":"836ff184e7b41b1e13cb5fd89fa1de98dbbab99e9d2918913ff43b86a5c7c213","bytes":50000}]],"url":"http://api.example.com:8000/users/2/login/","method":"PUT","status_cede":200,"response_header":{"Content-Type":"application/json"},"requests_header":{"Accept":"*/*","Authorization":"******"},"response_body":{"$blob":"0db52f4076c082518412afd3dd3576e2cb0c63703fd7fed5e23ade60efef31d9","bytes":1048576},"requests_body":"None","state":"失败","run_time":"0.455s","assertions":[{"method":"相等","expected":"200","actual":{"$blob":"e5c6fde86910ded72db5cc7afc32f850440d4ef7caa5dbb69f5bdc0d3e39cb3b","bytes":16500},"passed":false}],"started_at":"2026-11-21T18:14:00.000001+08:00","id":1}`,

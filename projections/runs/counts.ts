@@ -1,0 +1,54 @@
+import type { Recorded } from '../../contracts/core.ts'
+import type { RunEventOf, RunKind } from '../../contracts/run.ts'
+import { carryOut, type Sql } from '../../platform/sql.ts'
+import type { ReadModels } from '../port.ts'
+import { tableOf } from '../rows.ts'
+
+/** How many runs there are, so that no list counts all of them. `task` is 0 where no task was run. Runs are never deleted. */
+export const runCounts = tableOf({
+  name: 'run_counts',
+  key: ['project', 'kind', 'task'],
+  columns: { project: 'integer', kind: 'text', task: 'integer', runs: 'integer' },
+})
+
+/** Counts the runs that `table`, of runs, does not have yet: to be called before it has, so that an event that comes twice counts once. */
+export async function countRuns(
+  sql: Sql,
+  name: Readonly<{ counts: string; runs: string }>,
+  requested: readonly Recorded<RunEventOf<'RunRequested'>>[],
+): Promise<void> {
+  const fresh = [...new Map(requested.map(({ data }) => [data.id, data])).values()]
+  if (fresh.length === 0) return
+  await carryOut(
+    sql,
+    `insert into ${name.counts} as counted (project, kind, task, runs)
+     select project, kind, task, count(*)
+     from unnest($1::integer[], $2::integer[], $3::text[], $4::integer[]) as asked (id, project, kind, task)
+     where not exists (select from ${name.runs} known where known.id = asked.id)
+     group by project, kind, task
+     on conflict (project, kind, task) do update set runs = counted.runs + excluded.runs`,
+    [
+      fresh.map(({ id }) => id),
+      fresh.map(({ project }) => project),
+      fresh.map(({ kind }) => kind),
+      fresh.map(({ task }) => task ?? 0),
+    ],
+  )
+}
+
+/** Runs of a project, of a kind, of a task, or of all of these. */
+export type CountedBy = Readonly<{
+  project?: number | undefined
+  kind?: RunKind | undefined
+  task?: number | undefined
+}>
+
+/** How many runs there are of these. */
+export async function countOfRuns(models: ReadModels, { project, kind, task }: CountedBy): Promise<number> {
+  const [row] = await models.query<{ runs: string }>(
+    `select coalesce(sum(runs), 0) as runs from ${models.table(runCounts.name)}
+     where ($1::integer is null or project = $1) and ($2::text is null or kind = $2) and ($3::integer is null or task = $3)`,
+    [project ?? null, kind ?? null, task ?? null],
+  )
+  return Number(row?.runs)
+}

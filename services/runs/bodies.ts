@@ -1,0 +1,69 @@
+import type { LongText } from '../../contracts/blob.ts'
+import type { CaseResult } from '../../contracts/run.ts'
+import { type Blobs, isBlobRef, type Unspilled } from '../../platform/blobs.ts'
+import type { ReadModels } from '../../projections/port.ts'
+import { resultsOf } from '../../projections/runs.ts'
+import { wholeResults } from './results.ts'
+
+/** Bytes of UTF-8 of a body that a report shows. */
+export const MOST_SHOWN = 64 * 1024
+
+/** The bodies of a result alone, for those that it has. */
+export function bodiesOf({
+  response_body,
+  requests_body,
+}: CaseResult): Pick<CaseResult, 'response_body' | 'requests_body'> {
+  return {
+    ...(response_body !== undefined && { response_body }),
+    ...(requests_body !== undefined && { requests_body }),
+  }
+}
+
+/** Which of a case's two bodies; each goes by the name that the address of the whole has for it. */
+export const BODIES = { response: 'response_body', request: 'requests_body' } as const
+export type BodyName = keyof typeof BODIES
+
+/** A case of a run. */
+export type CasePlace = Readonly<{ run: number; flow: number; index: number }>
+
+/** Says of each body that was cut how long it is, and where the whole stands; the other fields stay as they are, in their order. */
+export function withBodiesCut(
+  texts: Unspilled<CaseResult>,
+  stored: CaseResult,
+  { run, flow, index }: CasePlace,
+): typeof texts {
+  const long = (Object.keys(BODIES) as BodyName[]).filter((name) => lengthOf(stored[BODIES[name]]) > MOST_SHOWN)
+  if (long.length === 0) return texts
+  const told = Object.entries(texts).flatMap(([key, text]): (readonly [string, unknown])[] => {
+    const name = long.find((each) => BODIES[each] === key)
+    if (!name) return [[key, text]]
+    const words = `【以上是前 ${MOST_SHOWN / 1024} KiB，全文共 ${lengthOf(stored[BODIES[name]])} 字节，见 ${key}_url】`
+    const url = `/api/testTask/report/${run}/bodies/${flow}/${index}/${name}/`
+    return [
+      [key, `${texts[BODIES[name]]}\n${words}`],
+      [`${key}_url`, url],
+    ]
+  })
+  return Object.fromEntries(told) as typeof texts
+}
+
+function lengthOf(text: LongText = ''): number {
+  return isBlobRef(text) ? text.bytes : Buffer.byteLength(text)
+}
+
+/** A whole body of a case; undefined where there is none. */
+export async function bodyOf(
+  { models, blobs }: Readonly<{ models: ReadModels; blobs: Pick<Blobs, 'unspill'> }>,
+  { run, flow, index }: CasePlace,
+  name: BodyName,
+): Promise<string | undefined> {
+  const rows = await resultsOf(models, run, { flow, index })
+  const [result] = await wholeResults(
+    blobs,
+    rows.map((row) => row.result),
+  )
+  const body = result?.[BODIES[name]]
+  if (body === undefined) return undefined
+  const { text } = await blobs.unspill<{ text: LongText }>({ text: body })
+  return text
+}
