@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
-import { differences, printed } from '../support/printed.ts'
+import { differences, printed, sentAsPrinted } from '../support/printed.ts'
 import { startTarget } from '../support/target.ts'
 
 /** Each documented call with the request as seed 000 prints it: the status, the printed shape, and the new events. */
@@ -22,23 +22,7 @@ afterAll(async () => {
   await platform.stop()
 })
 
-/** Sends a call and compares it with what is printed; answers the body and the events that it made. */
-async function asPrinted(
-  call: string,
-  method: string,
-  path: string,
-  options: { body?: unknown; ours?: string[] } = {},
-) {
-  const wanted = printed(call)
-  let answer!: Awaited<ReturnType<TestPlatform['call']>>
-  const events = await platform.eventsOf(async () => {
-    answer = await platform.call(method, path, options.body)
-  })
-  expect(answer.status).toBe(wanted.status)
-  if (wanted.status === 204) expect(answer.text).toBe('')
-  else expect(differences(answer.body, wanted.answer, options.ours)).toEqual([])
-  return { body: answer.body, headers: answer.headers, events: events.map(({ type, data }) => ({ type, data })) }
-}
+const asPrinted = sentAsPrinted(() => platform)
 
 describe('测试项目', () => {
   test('is created, listed, read, changed and deleted as printed', async () => {

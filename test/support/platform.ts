@@ -37,6 +37,8 @@ export type TestPlatform = Readonly<{
   userToken(role: 'admin' | 'tester' | 'viewer', username?: string): Promise<string>
   /** What `work` added to the log: types and data, the streams aside. */
   eventsOf(work: () => Promise<unknown>): Promise<readonly (Event & { stream: string })[]>
+  /** The id of what a POST creates. */
+  made(path: string, body: object): Promise<number>
   /** Stops and starts again on the same database, as a restart does. */
   restart(): Promise<void>
   /** Builds every read model anew from the log, sees that not one row differs, and stops. */
@@ -101,6 +103,11 @@ export async function startTestPlatform(environment: Readonly<Record<string, str
         [last?.position ?? 0],
       )
       return rows.map(({ stream, type, data }) => ({ stream, type, data: JSON.parse(data) as object }))
+    },
+    async made(path, body) {
+      const answer = await call('POST', path, body)
+      if (answer.status !== 201) throw new Error(`${path} answered ${answer.status}: ${answer.text}`)
+      return (answer.body as { id: number }).id
     },
     async restart() {
       await platform.stop()

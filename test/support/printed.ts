@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { expect } from '@jest/globals'
+import type { Event } from '../../contracts/core.ts'
+import type { Reply, TestPlatform } from './platform.ts'
 
 /** A call as seed 000 prints it. */
 export type Printed = Readonly<{ status: number; request?: Readonly<Record<string, unknown>>; answer?: unknown }>
@@ -12,6 +15,28 @@ export function printed(call: string): Required<Printed> {
   const found = all[call]
   if (!found) throw new Error(`seed 000 prints no ${call}`)
   return { request: {}, answer: undefined, ...found }
+}
+
+/** Sends a call and compares its answer with what is printed; tells body, headers and the events that it made. `ours` are names beside. */
+export type AsPrinted = (
+  call: string,
+  method: string,
+  path: string,
+  options?: { body?: unknown; ours?: string[] },
+) => Promise<Pick<Reply, 'body' | 'headers'> & Readonly<{ events: readonly Event[] }>>
+
+export function sentAsPrinted(platform: () => TestPlatform): AsPrinted {
+  return async (call, method, path, { body, ours } = {}) => {
+    const wanted = printed(call)
+    let answer!: Reply
+    const events = await platform().eventsOf(async () => {
+      answer = await platform().call(method, path, body)
+    })
+    expect(answer.status).toBe(wanted.status)
+    if (wanted.status === 204) expect(answer.text).toBe('')
+    else expect(differences(answer.body, wanted.answer, ours)).toEqual([])
+    return { body: answer.body, headers: answer.headers, events: events.map(({ type, data }) => ({ type, data })) }
+  }
 }
 
 /**
