@@ -6,6 +6,7 @@ import { interfaceStream } from '../../contracts/interface.ts'
 import { projectStream } from '../../contracts/project.ts'
 import { runStream } from '../../contracts/run.ts'
 import { sceneStream } from '../../contracts/scene.ts'
+import { taskStream } from '../../contracts/task.ts'
 import { apiTokenStream, TEAM_STREAM, userStream } from '../../contracts/user.ts'
 import { apiToken } from '../../services/commands/api-token.ts'
 import { testCase } from '../../services/commands/case.ts'
@@ -14,6 +15,7 @@ import { httpInterface } from '../../services/commands/interface.ts'
 import { project } from '../../services/commands/project.ts'
 import { run } from '../../services/commands/run.ts'
 import { type LiveScene, scene } from '../../services/commands/scene.ts'
+import { task } from '../../services/commands/task.ts'
 import { team } from '../../services/commands/team.ts'
 import { user } from '../../services/commands/user.ts'
 import { openStoredLog, type StoredLog } from './log.ts'
@@ -152,6 +154,18 @@ describe('the deciders fold them to', () => {
       4: { icase: 2, sort: 5 },
     })
     expect(await stateOf(scene, sceneStream(2))).toEqual({ status: 'deleted', id: 2, project: 1 })
+  })
+
+  test('tasks', async () => {
+    expect(await stateOf(task, taskStream(1))).toEqual({
+      status: 'live',
+      id: 1,
+      project: 1,
+      name: '冒烟测试',
+      scenes: [2, 1],
+      concurrency: 8,
+    })
+    expect(await stateOf(task, taskStream(2))).toEqual({ status: 'deleted', id: 2, project: 1 })
   })
 
   test('runs', async () => {

@@ -163,6 +163,12 @@ describe('the read models make of them', () => {
     ])
   })
 
+  test('tasks', async () => {
+    expect(await rowsOf('tasks')).toEqual([
+      { id: 1, project: 1, name: '冒烟测试', scenes: '[2,1]', concurrency: 8, revision: '2' },
+    ])
+  })
+
   test('runs and their results', async () => {
     const nothing = { task: null, trigger: 'manual', build: null, branch: null, commit: null, url: null }
     const none = { state: null, all: 0, success: 0, fail: 0, error: 0, reason: null, finished_at: null }
