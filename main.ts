@@ -157,7 +157,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
 
     // Gateway
     const modules = { models, writes, visible, memory, blobs, cipher: secrets, users }
-    const runRequests = createRunRequests({ writes, visible, models, blobs })
+    const runRequests = createRunRequests({ writes, visible, models, blobs, cipher: secrets })
     const runEnds = createRunEnds({ feed, folds, readModels: models, closing: closing.signal })
     const routes: readonly Route[] = [
       ...userRoutes(modules),

@@ -153,8 +153,8 @@ describe('steps', () => {
         [7, { scene: 1, visible: false }],
       ]),
     )
-    expect((await stepsToRun(models, 1)).map(({ step }) => step)).toEqual([1])
-    for (const scene of [2, 3, 4]) expect(await stepsToRun(models, scene)).toEqual([])
+    expect((await stepsToRun(models, [1, 2, 3, 4])).get(1)?.map(({ step }) => step)).toEqual([1])
+    expect(await stepsToRun(models, [2, 3, 4])).toEqual(new Map())
   })
 })
 
@@ -174,9 +174,17 @@ test('what runs is in order, one case as often as there are steps of it, each at
     interfaceChanged(2, { url: '/v4/' }),
   )
   const login = { case: 1, title: '登录失败', caseRevision: 2, interface: 2, interfaceRevision: 3 }
-  expect(await stepsToRun(models, 1)).toEqual([
-    { step: 3, ...login },
-    { step: 2, case: 2, title: 'case 2', caseRevision: 0, interface: 2, interfaceRevision: 3 },
-    { step: 1, ...login },
-  ])
+  expect(await stepsToRun(models, [2, 1])).toEqual(
+    new Map([
+      [
+        1,
+        [
+          { scene: 1, step: 3, ...login },
+          { scene: 1, step: 2, case: 2, title: 'case 2', caseRevision: 0, interface: 2, interfaceRevision: 3 },
+          { scene: 1, step: 1, ...login },
+        ],
+      ],
+      [2, [{ scene: 2, step: 4, ...login }]],
+    ]),
+  )
 })

@@ -194,6 +194,7 @@ export async function placesOfSteps(
 
 /** A step as a run pins it: its case and that case's interface, each at the revision of this moment. */
 export type StepToRun = Readonly<{
+  scene: number
   step: number
   case: number
   title: string
@@ -204,10 +205,14 @@ export type StepToRun = Readonly<{
 type StoredStepToRun = Omit<StepToRun, 'caseRevision' | 'interfaceRevision'> &
   Readonly<{ case_revision: string; interface_revision: string }>
 
-/** The steps of a scene in the order in which they run; none when the scene is not there. Those of deleted cases do not run. */
-export async function stepsToRun(models: ReadModels, scene: number): Promise<readonly StepToRun[]> {
+/** The steps of some scenes, each in the order in which they run; none of those that are not there. Those of deleted cases do not run. */
+export async function stepsToRun(
+  models: ReadModels,
+  scenes: readonly number[],
+): Promise<ReadonlyMap<number, readonly StepToRun[]>> {
   const query = visibleSteps(models)
     .select(
+      'steps.scene',
       'steps.id as step',
       'cases.id as case',
       'cases.title',
@@ -215,12 +220,13 @@ export async function stepsToRun(models: ReadModels, scene: number): Promise<rea
       'interfaces.id as interface',
       'interfaces.revision as interface_revision',
     )
-    .where('steps.scene', scene)
+    .whereIn('steps.scene', scenes)
     .orderBy([{ column: 'steps.sort' }, { column: 'steps.id' }])
   const { rows } = await page<StoredStepToRun>(models, query, { limit: null, offset: 0 })
-  return rows.map(({ case_revision, interface_revision, ...row }) => ({
+  const steps = rows.map(({ case_revision, interface_revision, ...row }) => ({
     ...row,
     caseRevision: Number(case_revision),
     interfaceRevision: Number(interface_revision),
   }))
+  return Map.groupBy(steps, ({ scene }) => scene)
 }

@@ -3,16 +3,18 @@ import { isObject } from '../../contracts/json.ts'
 import { findRun } from '../../projections/runs.ts'
 import type { RunEnds } from '../../services/runs/ends.ts'
 import type { Outcome } from '../../services/commands/writes.ts'
-import { type FlowReport, reportDocument } from '../../services/runs/report.ts'
-import type { RunRequests, WantedCase } from '../../services/runs/request.ts'
+import { reportDocument, type RunReport } from '../../services/runs/report.ts'
+import type { RunRequests, RunSettings, WantedCase } from '../../services/runs/request.ts'
+import { aggregates } from '../../services/commands/aggregates.ts'
+import { MOST_CONCURRENT, type RunState } from '../../contracts/run.ts'
 import { FormText, KeptJson } from './body.ts'
 import { caseContent, caseFields } from './cases.ts'
 import { contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
-import { caseResult, flowReport } from './results.ts'
-import { type Answer, type Route, route } from './route.ts'
-import { flag, id, objectOf, oneOrOther, optionalText, text } from './schema.ts'
-import { PRINTED_RESULT, PRINTED_RUN, PRINTED_SCENE_RUN } from './runs.printed.ts'
+import { caseResult, flowReport, recordStatus } from './results.ts'
+import { type Answer, type Route, route, type User } from './route.ts'
+import { flag, id, integer, jsonObject, objectOf, oneOrOther, optionalText, text } from './schema.ts'
+import { PRINTED_RESULT, PRINTED_RUN, PRINTED_SCENE_RUN, PRINTED_TASK_RUN } from './runs.printed.ts'
 
 const target = objectOf({ url: optionalText('接口地址'), method: text('请求方法'), name: optionalText('接口名称') })
 
@@ -22,8 +24,23 @@ const unsaved = objectOf({
   ...caseContent,
 })
 
-const body = z.object({
+/** Characters of what CI says of a build. */
+const MOST_OF_BUILD = 1_000
+const ofBuild = (what: string) => text(what, { max: MOST_OF_BUILD }).optional()
+
+/** What every run takes. */
+const settings = {
   env: id('测试环境id'),
+  host: optionalText('本次运行的域名，替代测试环境的'),
+  variables: jsonObject('本次运行的全局变量，覆盖测试环境的同名变量').optional(),
+  build: ofBuild('构建编号'),
+  branch: ofBuild('代码分支'),
+  commit: ofBuild('代码提交'),
+  url: ofBuild('构建的网址'),
+}
+
+const body = z.object({
+  ...settings,
   cases: oneOrOther(isJsonObject, unsaved, id('已保存用例的id'), '必须是用例对象或已保存用例的id'),
 })
 
@@ -34,7 +51,12 @@ function isJsonObject(value: unknown): boolean {
 
 const query = z.object({ wait: flag('为 false 时不等待运行结束').default(true) })
 
-const sceneBody = z.object({ env: id('测试环境id'), scene: id('运行的测试业务流id') })
+const sceneBody = z.object({ ...settings, scene: id('运行的测试业务流id') })
+const taskBody = z.object({
+  ...settings,
+  task: id('运行的任务id'),
+  concurrency: integer('同时运行的业务流数，默认为任务的', { min: 1, max: MOST_CONCURRENT }).optional(),
+})
 
 /** What is answered when the run goes on. */
 const NOT_ENDED = {
@@ -44,6 +66,8 @@ const NOT_ENDED = {
   example: { record: 1, status: '执行中' },
 }
 
+const cancelled = z.object({ record: z.int(), status: recordStatus, state: z.string().nullable() })
+
 type RunModules = Modules &
   Readonly<{
     runRequests: RunRequests
@@ -52,8 +76,10 @@ type RunModules = Modules &
     runWaitSeconds: number
   }>
 
-/** Running a case (seed 000 接口测试模块 2.6) or a scene (五.1.5). */
-export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds }: RunModules): readonly Route[] {
+/** Running a case (seed 000 接口测试模块 2.6), a scene (五.1.5) or a task (六.1.6), and cancelling it. */
+export function runRoutes(modules: RunModules): readonly Route[] {
+  const { models, blobs, writes, runRequests, runEnds, runWaitSeconds } = modules
+
   /** The run goes on, whoever still waits for it. */
   async function accepted(record: number, position: string): Promise<Answer> {
     const status = (await findRun(models, record))?.status ?? '未执行'
@@ -64,14 +90,14 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
   async function answered(
     { query: { wait }, signal }: Readonly<{ query: { wait: boolean }; signal: AbortSignal }>,
     { id: record, position }: Pick<Outcome<unknown>, 'id' | 'position'>,
-    part: (flow: FlowReport | undefined) => object | undefined,
+    part: (report: RunReport) => object | undefined,
     options: { whole?: boolean } = {},
   ): Promise<Answer> {
     const ended = wait && (await runEnds.ended(record, runWaitSeconds * 1000, signal))
     if (!ended) return accepted(record, position)
     const ran = await reportDocument({ models, blobs }, record, options)
-    const revision = ran && BigInt(ran.run.revision)
-    return { status: 200, body: { ...part(ran?.results[0]), record }, revision, position }
+    if (!ran) return accepted(record, position)
+    return { status: 200, body: { ...part(ran), record }, revision: BigInt(ran.run.revision), position }
   }
 
   return [
@@ -95,11 +121,9 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
         NOT_ENDED,
       ],
       async handle(call) {
-        const { env, cases } = call.body
-        const wanted = { environment: env, case: wantedCase(cases), tester: call.user.username }
-        return answered(call, await runRequests.runCase(wanted, contextOf(call)), (flow) => flow?.cases[0], {
-          whole: true,
-        })
+        const wanted = { ...settingsOf(call), case: wantedCase(call.body.cases) }
+        const only = ({ results: [flow] }: RunReport) => flow?.cases[0]
+        return answered(call, await runRequests.runCase(wanted, contextOf(call)), only, { whole: true })
       },
     }),
     route({
@@ -122,12 +146,86 @@ export function runRoutes({ models, blobs, runRequests, runEnds, runWaitSeconds 
         NOT_ENDED,
       ],
       async handle(call) {
-        const { env: environment, scene } = call.body
-        const wanted = { environment, scene, tester: call.user.username }
-        return answered(call, await runRequests.runScene(wanted, contextOf(call)), (flow) => flow)
+        const wanted = { ...settingsOf(call), scene: call.body.scene }
+        return answered(call, await runRequests.runScene(wanted, contextOf(call)), ({ results: [flow] }) => flow)
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/testTask/tasks/run/',
+      tag: '测试任务管理',
+      access: 'runs.start',
+      summary: '运行测试任务',
+      source: 'seed 000 六.1.6',
+      query,
+      body: taskBody,
+      example: { env: 2, task: 1 },
+      answers: [
+        {
+          status: 200,
+          description: '任务的运行结果',
+          schema: flowReport.omit({ scene: true }).extend({ results: z.array(flowReport), record: z.int() }),
+          example: PRINTED_TASK_RUN,
+        },
+        NOT_ENDED,
+      ],
+      async handle(call) {
+        const { task, concurrency } = call.body
+        const wanted = { ...settingsOf(call), task, concurrency }
+        return answered(call, await runRequests.runTask(wanted, contextOf(call)), ofTask)
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/testTask/records/:id/cancel/',
+      tag: '测试运行记录和报告',
+      access: 'runs.start',
+      summary: '取消运行：正在执行的用例结束后，不再执行后面的用例',
+      answers: [
+        {
+          status: 200,
+          description: '运行已结束',
+          schema: cancelled,
+          example: { record: 1, status: '执行完毕', state: 'cancelled' },
+        },
+        {
+          status: 202,
+          description: '正在执行的用例尚未结束',
+          schema: cancelled,
+          example: { record: 1, status: '执行中', state: null },
+        },
+      ],
+      async handle(call) {
+        const record = call.params.id
+        const command = () => ({ type: 'CancelRun', by: call.user.username }) as const
+        const { revision, position } = await writes.change(aggregates.run, record, command, contextOf(call))
+        const ran = await findRun(models, record)
+        const state: RunState | null = ran?.state ?? null
+        const answer = { record, status: ran?.status ?? '执行中', state }
+        return { status: state === null ? 202 : 200, body: answer, revision, position }
       },
     }),
   ]
+}
+
+type Wanted = z.output<z.ZodObject<typeof settings>>
+
+function settingsOf({ body: sent, user }: Readonly<{ body: Wanted; user: User }>): RunSettings {
+  const { env, host, variables, build, branch, commit, url } = sent
+  const said = Object.entries({ build, branch, commit, url }).filter(([, value]) => value !== undefined)
+  return {
+    environment: env,
+    tester: user.username,
+    trigger: user.via === 'token' ? 'api' : 'manual',
+    host: host.trim() === '' ? undefined : host,
+    variables: variables?.text,
+    build: said.length > 0 ? Object.fromEntries(said) : undefined,
+  }
+}
+
+/** The union of what is printed for a task's run (seed 000 六.1.6) and its report. */
+function ofTask({ run: { all, success, fail, error, state, name }, results }: RunReport): object {
+  return { all, success, fail, error, cases: results.flatMap(({ cases }) => cases), state, name, results }
 }
 
 function wantedCase(sent: number | z.output<typeof unsaved>): WantedCase {

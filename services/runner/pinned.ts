@@ -6,7 +6,7 @@ import { environment } from '../commands/environment.ts'
 import type { Folds } from '../commands/folds.ts'
 import { httpInterface } from '../commands/interface.ts'
 import type { Requested } from '../commands/run.ts'
-import type { Cipher } from '../environments/sealed.ts'
+import { type Cipher, sealingOf } from '../environments/sealed.ts'
 import { openTexts, secretValues, type WholeEnvironment } from '../environments/secrets.ts'
 import type { RunEnvironment } from './case/flow.ts'
 import type { CaseToRun } from './case/run-case.ts'
@@ -35,6 +35,14 @@ export function createPinned(deps: { folds: Folds; blobs: Pick<Blobs, 'unspill'>
     return state
   }
 
+  /** The global variables of this run alone; none where the project's key is gone. */
+  async function overridingVariables({ project, overrides }: Requested['request']): Promise<JsonObject> {
+    if (overrides?.variables === undefined) return new Map()
+    const { sealed } = await blobs.unspill({ sealed: overrides.variables })
+    const { scope } = sealingOf(cipher, project)
+    return members((await cipher.decrypt(scope, sealed)) ?? '{}')
+  }
+
   return {
     async environment(request) {
       const { stream, revision } = request.environment
@@ -45,9 +53,10 @@ export function createPinned(deps: { folds: Folds; blobs: Pick<Blobs, 'unspill'>
       const variables = new Map([
         ...members(texts.global_variable),
         ...(request.debug ? members(texts.debug_global_variable) : []),
+        ...(await overridingVariables(request)),
       ])
       return {
-        host: whole.host,
+        host: request.overrides?.host ?? whole.host,
         headers: members(texts.headers),
         globalVariables: variables,
         globalFunc: whole.global_func,

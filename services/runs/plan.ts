@@ -8,11 +8,11 @@ const MOST_INLINE = 16 * 1024
 
 /** The flows of a request as its event holds them: with their cases, or where these are many with a plan beside. */
 export function planned(
-  flows: readonly Readonly<{ name: string; cases: readonly RunCase[] }>[],
+  flows: readonly Readonly<{ name: string; scene?: number; cases: readonly RunCase[] }>[],
 ): Pick<Request, 'flows' | 'plan'> {
   const plan = JSON.stringify(flows.map(({ cases }) => cases))
   if (Buffer.byteLength(plan) <= MOST_INLINE) return { flows }
-  return { flows: flows.map(({ name, cases }) => ({ name, size: cases.length })), plan }
+  return { flows: flows.map(({ cases, ...flow }) => ({ ...flow, size: cases.length })), plan }
 }
 
 /** The cases of each flow of a run, in order. */
