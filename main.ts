@@ -5,12 +5,14 @@ import type { Position } from './contracts/core.ts'
 import { systemClock } from './contracts/time.ts'
 import { serveHttp } from './gateway/http.ts'
 import { createApp } from './gateway/app.ts'
+import { apiTokenRoutes } from './gateway/rest/api-tokens.ts'
 import { caseRoutes } from './gateway/rest/cases.ts'
 import { docsRoutes } from './gateway/rest/docs.ts'
 import { environmentRoutes } from './gateway/rest/environments.ts'
 import { fileRoutes } from './gateway/rest/files.ts'
 import { healthRoutes } from './gateway/rest/health.ts'
 import { interfaceRoutes } from './gateway/rest/interfaces.ts'
+import { loginRoutes } from './gateway/rest/logins.ts'
 import { probesOf } from './gateway/rest/probes.ts'
 import { projectRoutes } from './gateway/rest/projects.ts'
 import { reportRoutes } from './gateway/rest/reports.ts'
@@ -35,9 +37,8 @@ import { version } from './platform/version.ts'
 import { projections } from './projections/all.ts'
 import { createProjectionEngine, type ProjectionEngine } from './projections/engine.ts'
 import type { ReadModels } from './projections/port.ts'
+import { accessMigrations, createAccess } from './services/access/access.ts'
 import { type FirstAdmin, makeFirstAdmin } from './services/access/first-admin.ts'
-import { createTokens } from './services/access/tokens.ts'
-import { createUsers } from './services/access/users.ts'
 import { Folds } from './services/commands/folds.ts'
 import { createHandle } from './services/commands/handle.ts'
 import { createVisible } from './services/commands/visible.ts'
@@ -89,7 +90,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
   }
   try {
     // Storage
-    const storage = await openStorage(config, [relayMigration, leasesMigration], log)
+    const storage = await openStorage(config, [relayMigration, leasesMigration, ...accessMigrations], log)
     stops.push(storage.stop)
     const { db } = storage
     const only = await claimDatabase(db)
@@ -116,15 +117,19 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     const handle = createHandle({ store, folds, clock })
     const writes = createWrites({ handle, folds, memory, nextId, readModels: models })
     const visible = createVisible(folds)
-    const tokens = createTokens(keys.jwtSecret)
-    const users = createUsers({ folds, handle, writes, tokens, nextId, readModels: models })
+    const { jwtSecret } = keys
+    const { mac } = secrets
+    const { timeZone } = config
+    const access = createAccess({ db, folds, handle, writes, nextId, models, jwtSecret, mac, timeZone, log })
+    stops.push(access.stop)
+    const { users, logins, apiTokens } = access
     const admin = await makeFirstAdmin(users, config.admin, {
       dataDir: config.dataDir,
       onTerminal: process.stdout.isTTY,
     })
 
     // Runs
-    const { sandboxPool: size, timeZone } = config
+    const { sandboxPool: size } = config
     const sandboxes = createSandboxPool({ size, timeZone, log, cacheDir: join(config.dataDir, 'sandbox') })
     stops.push(() => sandboxes.stop())
     const targetDeny = parseTargetDeny(config.targetDeny)
@@ -156,11 +161,13 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     stops.push(watchdog.stop)
 
     // Gateway
-    const modules = { models, writes, visible, memory, blobs, cipher: secrets, users }
+    const modules = { models, writes, visible, memory, blobs, cipher: secrets }
     const runRequests = createRunRequests({ writes, visible, models, blobs, cipher: secrets })
     const runEnds = createRunEnds({ feed, folds, readModels: models, closing: closing.signal })
     const routes: readonly Route[] = [
-      ...userRoutes(modules),
+      ...loginRoutes(logins),
+      ...apiTokenRoutes(apiTokens),
+      ...userRoutes({ models, users, registration: config.registration === 'open' }),
       ...projectRoutes(modules),
       ...environmentRoutes(modules),
       ...fileRoutes(modules),
@@ -176,13 +183,14 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     const served = [...routes, ...docsRoutes(routes, version)]
     const app = createApp({
       routes: served,
-      jwtSecret: keys.jwtSecret,
-      authenticate: users.authenticate,
-      mac: secrets.mac,
+      jwtSecret,
+      authenticate: { login: logins.authenticate, apiToken: apiTokens.authenticate },
+      mac,
       readAfter: models.passed.bind(models),
       log,
       corsOrigins: config.corsOrigins,
       trustedProxies: config.trustedProxies,
+      rateLimit: config.rateLimit,
     })
     const answer = app.callback()
     const handler: RequestListener = (request, response) => void answer(request, response)

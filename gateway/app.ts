@@ -12,6 +12,7 @@ import { awaitsContinue } from './rest/body.ts'
 import { notFound, readCall } from './rest/call.ts'
 import { dialectOf, Refusal, refusalHeaders, refusalOf } from './rest/dialects.ts'
 import type { Answer, Route, User } from './rest/route.ts'
+import { writeLimit } from './write-limit.ts'
 
 export type AppOptions = Readonly<{
   /** All that is served; nothing else is. A route that is not `public` refuses without a valid token. */
@@ -25,6 +26,8 @@ export type AppOptions = Readonly<{
   log: Logger
   corsOrigins: readonly string[]
   trustedProxies: readonly string[]
+  /** Writes that a user may make in a second; 0 is as many as there are. */
+  rateLimit: number
 }>
 
 /** What one request carries from middleware to middleware. */
@@ -47,6 +50,7 @@ export function createApp(options: AppOptions): Koa {
 function router(options: AppOptions): Router {
   const router = new Router()
   const authenticated = bearer({ secret: options.jwtSecret, authenticate: options.authenticate })
+  const limited = writeLimit(options.rateLimit)
   const address = clientAddress(options.trustedProxies)
 
   for (const route of options.routes.toSorted(fixedBeforeParameters)) {
@@ -74,7 +78,8 @@ function router(options: AppOptions): Router {
       ;(context.state as State).route = route
       return next()
     }
-    const chain = route.access === 'public' ? [mark, respond] : [mark, authenticated, respond]
+    const known = route.method === 'GET' ? [authenticated] : [authenticated, limited]
+    const chain = route.access === 'public' ? [mark, respond] : [mark, ...known, respond]
     router.register(route.path.replace(/(?<=.)\/$/, ''), [route.method], chain)
   }
   return router

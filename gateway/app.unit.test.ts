@@ -20,6 +20,7 @@ const USERS = new Map<number, User>([
   [1, { id: 1, username: 'torin', role: 'tester', via: 'login' }],
   [2, { id: 2, username: 'guest', role: 'viewer', via: 'login' }],
 ])
+const MACHINE: User = { id: 1, username: 'torin', role: 'tester', via: 'token' }
 
 let seen: Call | undefined
 let waitedFor: string[] = []
@@ -140,12 +141,16 @@ function start(): Promise<HttpServer> {
   const app = createApp({
     routes,
     jwtSecret: SECRET,
-    authenticate: async ({ user_id, epoch }) => (epoch === 'now' ? USERS.get(user_id) : undefined),
+    authenticate: {
+      login: async ({ user_id, epoch }) => (epoch === 'now' ? USERS.get(user_id) : undefined),
+      apiToken: async (text) => (text === 'tl_1_secret' ? MACHINE : undefined),
+    },
     mac: (bytes) => `mac-${Buffer.from(bytes).toString('latin1')}`,
     readAfter: async (position) => waitedFor.push(position),
     log,
     corsOrigins: ['https://tests.example.com'],
     trustedProxies: ['127.0.0.0/8'],
+    rateLimit: 0,
   })
   // Koa's callback answers a promise that never fails.
   const handler = app.callback()
@@ -164,7 +169,7 @@ beforeEach(() => {
   entered = Promise.withResolvers<Call>()
 })
 
-const access = (user = 1): string => `Bearer ${tokens.issue('access', { id: user, epoch: 'now' })}`
+const access = (user = 1): string => `Bearer ${tokens.issue('access', { id: user, epoch: 'now', session: 's' })}`
 
 type Sent = Omit<RequestInit, 'headers'> & { headers?: Record<string, string>; json?: unknown }
 
@@ -225,10 +230,10 @@ describe('tokens', () => {
   const claims = { token_type: 'access', user_id: 1, jti: 'j', epoch: 'now' }
   const later = { expiresIn: 60, noTimestamp: true } as const
   const INVALID: [name: string, header: string][] = [
-    ['another secret', `Bearer ${createTokens(`${SECRET}!`).issue('access', { id: 1, epoch: 'now' })}`],
-    ['a refresh token', `Bearer ${tokens.issue('refresh', { id: 1, epoch: 'now' })}`],
+    ['another secret', `Bearer ${createTokens(`${SECRET}!`).issue('access', { id: 1, epoch: 'now', session: 's' })}`],
+    ['a refresh token', `Bearer ${tokens.issue('refresh', { id: 1, epoch: 'now', session: 's' })}`],
     ['an unknown user', access(99)],
-    ['a revoked token', `Bearer ${tokens.issue('access', { id: 1, epoch: 'before' })}`],
+    ['a revoked token', `Bearer ${tokens.issue('access', { id: 1, epoch: 'before', session: 's' })}`],
     ['another algorithm', `Bearer ${jwt.sign(claims, SECRET, { ...later, algorithm: 'HS512' })}`],
     ['no algorithm', `Bearer ${jwt.sign(claims, '', { ...later, algorithm: 'none' })}`],
     ['an expired token', `Bearer ${jwt.sign(claims, SECRET, { algorithm: 'HS256', expiresIn: -1 })}`],

@@ -1,20 +1,28 @@
 import { createSecretKey } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
 import jwt from 'koa-jwt'
+import { API_TOKEN_PREFIX } from '../services/access/api-tokens.ts'
 import { ALGORITHM, type Claims, parseClaims } from '../services/access/tokens.ts'
 import { Refusal } from './rest/dialects.ts'
 import type { User } from './rest/route.ts'
 
-/** Whose token it is; undefined when the user is unknown, inactive, or has revoked what the token was issued under. */
-export type Authenticate = (claims: Claims) => Promise<User | undefined>
+/** Whose token it is; undefined when the user is unknown, inactive, or has revoked the token or what it was issued under. */
+export type Authenticate = Readonly<{
+  /** By the verified claims of a token that came with a login. */
+  login(claims: Claims): Promise<User | undefined>
+  /** By the text of a token for machines. */
+  apiToken(text: string): Promise<User | undefined>
+}>
 
 /** Tokens whose verified claims are remembered: a client sends the same one with every request for an hour. */
 const MAX_REMEMBERED = 1_000
 
+const API_TOKEN = new RegExp(`^Bearer +(${API_TOKEN_PREFIX}.*)$`, 'i')
+
 /**
- * Lets a request pass with a valid access token in `Authorization: Bearer`, as `ctx.state.user` (seed 000 一.1). Throws `Refusal`
- * otherwise: `not_authenticated` without a token, `token_not_valid` with one that does not count. The signature of a token is
- * verified once, its expiry and its user at every request.
+ * Lets a request pass with a valid access token or API token in `Authorization: Bearer`, as `ctx.state.user` (seed 000 一.1). Throws
+ * `Refusal` otherwise: `not_authenticated` without a token, `token_not_valid` with one that does not count. The signature of a token
+ * is verified once, its expiry and its user at every request.
  */
 export function bearer({ secret, authenticate }: { secret: string; authenticate: Authenticate }): Middleware {
   const verify = jwt({ secret: keyOf(secret), algorithms: [ALGORITHM], key: 'claims' })
@@ -32,15 +40,21 @@ export function bearer({ secret, authenticate }: { secret: string; authenticate:
     return claims
   }
 
+  async function userOf(context: Context, authorization: string): Promise<User | undefined> {
+    const [, apiToken] = API_TOKEN.exec(authorization) ?? []
+    if (apiToken !== undefined) return authenticate.apiToken(apiToken)
+    const claims = await claimsOf(context, authorization).catch((cause: unknown) => {
+      throw invalidToken(cause)
+    })
+    return claims && authenticate.login(claims)
+  }
+
   return async (context, next) => {
     const { authorization } = context.headers
     if (authorization === undefined) {
       throw new Refusal('not_authenticated', '未登录：请求头 Authorization 缺少令牌')
     }
-    const claims = await claimsOf(context, authorization).catch((cause: unknown) => {
-      throw invalidToken(cause)
-    })
-    const user = claims && (await authenticate(claims))
+    const user = await userOf(context, authorization)
     if (user === undefined) throw invalidToken()
     context.state.user = user
     await next()

@@ -104,6 +104,8 @@ function targetDeny(text: string): string | Wrong {
   return list(isRange, `none, or ${RANGES}`)(text) instanceof Wrong ? new Wrong(`none, or ${RANGES}`) : text
 }
 
+const REGISTRATIONS = ['closed', 'open'] as const
+
 /** Everything that can be set. README's table is checked against this one. */
 export const VARIABLES = {
   HOST: variable('127.0.0.1', 'Address to listen on', anyText),
@@ -121,6 +123,18 @@ export const VARIABLES = {
     undefined,
     'Wraps the keys of secrets, 32 bytes as hex or base64; kept in DATA_DIR when not set, required with DATABASE_URL',
     masterKey,
+  ),
+  REGISTRATION: variable(
+    'closed',
+    'Whether people may make accounts of their own, as testers: closed, open',
+    (text) => {
+      return REGISTRATIONS.find((one) => one === text) ?? new Wrong(`one of ${REGISTRATIONS.join(', ')}`)
+    },
+  ),
+  RATE_LIMIT: variable(
+    '1000',
+    'Writes that a user may make in a second; 0 is as many as there are',
+    whole(0, 1_000_000),
   ),
   TIME_ZONE: variable('Asia/Shanghai', 'Time zone of the times that are answered', timeZone),
   LOG_LEVEL: variable('info', `How much is logged: ${LOG_LEVELS.join(', ')}`, (text) => {
@@ -169,6 +183,9 @@ export type Config = Readonly<{
   admin: Readonly<{ username: string; password: string | undefined }>
   jwtSecret: string | undefined
   masterKey: Buffer | undefined
+  registration: (typeof REGISTRATIONS)[number]
+  /** Writes of a user in a second; 0 is no limit. */
+  rateLimit: number
   timeZone: string
   logLevel: (typeof LOG_LEVELS)[number]
   corsOrigins: readonly string[]
@@ -219,6 +236,8 @@ function configOf(values: Values): Config {
     admin: { username: values.ADMIN_USERNAME, password: values.ADMIN_PASSWORD },
     jwtSecret: values.JWT_SECRET,
     masterKey: values.MASTER_KEY,
+    registration: values.REGISTRATION,
+    rateLimit: values.RATE_LIMIT,
     timeZone: values.TIME_ZONE,
     logLevel: values.LOG_LEVEL,
     corsOrigins: values.CORS_ORIGINS ?? [],

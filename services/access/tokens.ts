@@ -4,8 +4,18 @@ import { z } from 'zod'
 
 export type TokenType = 'access' | 'refresh'
 
-/** What a token says. `epoch` names the password and the activation that it was issued under; a later one refuses it. */
-export type Claims = Readonly<{ token_type: TokenType; user_id: number; jti: string; exp: number; epoch: string }>
+/**
+ * What a token says. `epoch` names the password and the activation that it was issued under; a later one refuses it. `session` names
+ * the login that it came from: all tokens of one login share it. Tokens of versions before logouts have none.
+ */
+export type Claims = Readonly<{
+  token_type: TokenType
+  user_id: number
+  jti: string
+  exp: number
+  epoch: string
+  session?: string | undefined
+}>
 
 const claims = z.object({
   token_type: z.enum(['access', 'refresh']),
@@ -13,6 +23,7 @@ const claims = z.object({
   jti: z.string(),
   exp: z.number(),
   epoch: z.string(),
+  session: z.string().optional(),
 })
 
 /** Seconds that a token is good for: access 60 minutes, refresh a day. */
@@ -23,15 +34,15 @@ export const ALGORITHM = 'HS256'
 
 /** JSON web tokens as documented (seed 000 二). */
 export type Tokens = Readonly<{
-  issue(type: TokenType, user: { id: number; epoch: string }): string
+  issue(type: TokenType, user: { id: number; epoch: string; session: string }): string
   /** The claims of a token that is signed, whole and not expired; else undefined. */
   verify(token: string): Claims | undefined
 }>
 
 export function createTokens(secret: string): Tokens {
   return {
-    issue: (type, { id, epoch }) =>
-      jwt.sign({ token_type: type, jti: randomBytes(16).toString('hex'), user_id: id, epoch }, secret, {
+    issue: (type, { id, epoch, session }) =>
+      jwt.sign({ token_type: type, jti: randomBytes(16).toString('hex'), user_id: id, epoch, session }, secret, {
         algorithm: ALGORITHM,
         expiresIn: LIFETIME[type],
         noTimestamp: true,

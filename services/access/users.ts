@@ -1,14 +1,14 @@
-import { Rejected, type StreamId } from '../../contracts/core.ts'
+import { Rejected } from '../../contracts/core.ts'
 import { type Role, TEAM_STREAM, userStream } from '../../contracts/user.ts'
+import { createSerial } from '../../platform/serial.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import type { Folded, Folds } from '../commands/folds.ts'
 import type { CommandContext, Handle } from '../commands/handle.ts'
 import { type Member, team, type TeamCommand, type TeamState } from '../commands/team.ts'
-import { type LiveUser, user, type UserCommand } from '../commands/user.ts'
+import { user, type UserCommand } from '../commands/user.ts'
 import type { Writes } from '../commands/writes.ts'
+import type { Guesses } from './guesses.ts'
 import { checkPassword, hashPassword } from './passwords.ts'
-import type { Caller } from './permissions.ts'
-import type { Claims, Tokens } from './tokens.ts'
 
 /** A member as it stood after a write, and where the team's stream stood. */
 export type MemberWritten = Readonly<{ member: Member; revision: bigint; position: string }>
@@ -19,21 +19,21 @@ export type MemberChanges = Readonly<{
   password?: string | undefined
 }>
 
-/** Accounts: who may come in, and who may be made, changed and put out. */
+/** Who changes a password of their own, and from where. */
+export type OwnPassword = Readonly<{ id: number; old: string; password: string; address: string }>
+
+/** Accounts: who there is, and who may be made, changed and put out. */
 export type Users = Readonly<{
-  /** A pair of tokens; undefined for a wrong name, a wrong password or an account that is not active, in the same time. */
-  login(username: string, password: string): Promise<{ refresh: string; token: string } | undefined>
-  /** An access token for a refresh token that still counts. */
-  refresh(token: string): Promise<string | undefined>
-  /** Whether a token of either kind still counts. */
-  verify(token: string): Promise<boolean>
-  /** Who an access token speaks for; undefined when it does not count, or no longer. */
-  authenticate(claims: Claims): Promise<Caller | undefined>
   find(id: number): Promise<Readonly<{ member: Member; revision: bigint }> | undefined>
   create(fresh: { username: string; password: string; role: Role }, context: CommandContext): Promise<MemberWritten>
+  /** Someone unknown makes an account of their own, as a tester. */
+  register(
+    fresh: { username: string; password: string; address: string },
+    context: CommandContext,
+  ): Promise<MemberWritten>
   change(id: number, changes: MemberChanges, context: CommandContext): Promise<MemberWritten>
-  /** Throws `Rejected` when `old` is not the present password. */
-  changeOwnPassword(id: number, old: string, password: string, context: CommandContext): Promise<MemberWritten>
+  /** Throws `Rejected` when `old` is not the present password, which counts as a wrong guess. */
+  changeOwnPassword(change: OwnPassword, context: CommandContext): Promise<MemberWritten>
   /** Makes the first admin, whom `admin` then names, while there is no user; answers whether it did. */
   ensureAdmin(admin: () => Promise<{ username: string; password: string }>, context: CommandContext): Promise<boolean>
 }>
@@ -42,35 +42,14 @@ export function createUsers(deps: {
   folds: Folds
   handle: Handle
   writes: Writes
-  tokens: Tokens
+  guesses: Guesses
   nextId(kind: string): Promise<number>
   readModels: Pick<ReadModels, 'passed'>
 }): Users {
-  const { folds, handle, writes, tokens, nextId, readModels } = deps
+  const { folds, handle, writes, guesses, nextId, readModels } = deps
+  const serial = createSerial()
 
   const members = async (): Promise<ReadonlyMap<number, Member>> => (await folds.read(team, TEAM_STREAM)).state.members
-
-  /** The streams of members by what the team knows of each: every request asks for one, and a name is hashed once instead. */
-  const streams = new WeakMap<Member, StreamId>()
-
-  function streamOf(member: Member): StreamId {
-    const known = streams.get(member)
-    if (known !== undefined) return known
-    const stream = userStream(member.username)
-    streams.set(member, stream)
-    return stream
-  }
-
-  async function account(stream: StreamId): Promise<LiveUser | undefined> {
-    const { state } = await folds.read(user, stream)
-    return state.status === 'live' ? state : undefined
-  }
-
-  async function holder({ user_id, epoch }: Claims): Promise<{ member: Member; found: LiveUser } | undefined> {
-    const member = (await members()).get(user_id)
-    const found = member?.active ? await account(streamOf(member)) : undefined
-    return member && found && epoch === epochOf(found, member) ? { member, found } : undefined
-  }
 
   async function shown(id: number, fold: Folded<TeamState>): Promise<MemberWritten> {
     const member = memberOf(id, fold)
@@ -137,55 +116,37 @@ export function createUsers(deps: {
     )
   }
 
+  async function create(
+    fresh: { username: string; password: string; role: Role },
+    context: CommandContext,
+  ): Promise<MemberWritten> {
+    return writes.remembering(context, [await nextId('user')], ({ ids }) => add({ id: ids[0] ?? 0, ...fresh }, context))
+  }
+
   return {
-    async login(username, password) {
-      const found = await account(userStream(username))
-      const right = await checkPassword(password, found?.password_hash)
-      const member = found && (await members()).get(found.id)
-      if (!right || !found || !member?.active) return undefined
-      const holding = { id: found.id, epoch: epochOf(found, member) }
-      return { refresh: tokens.issue('refresh', holding), token: tokens.issue('access', holding) }
-    },
-
-    async refresh(token) {
-      const claims = tokens.verify(token)
-      if (claims?.token_type !== 'refresh' || !(await holder(claims))) return undefined
-      return tokens.issue('access', { id: claims.user_id, epoch: claims.epoch })
-    },
-
-    async verify(token) {
-      const claims = tokens.verify(token)
-      return claims !== undefined && (await holder(claims)) !== undefined
-    },
-
-    async authenticate(claims) {
-      if (claims.token_type !== 'access') return undefined
-      const found = await holder(claims)
-      if (!found) return undefined
-      const { id, username, role } = found.member
-      return { id, username, role, via: 'login' }
-    },
-
     async find(id) {
       const { state, revision } = await folds.read(team, TEAM_STREAM)
       const member = state.members.get(id)
       return member && { member, revision }
     },
 
-    create: async (fresh, context) =>
-      writes.remembering(context, [await nextId('user')], ({ ids }) => add({ id: ids[0] ?? 0, ...fresh }, context)),
+    create,
+
+    // One after the other from one address: hashing takes places that logins wait for.
+    register: ({ address, ...fresh }, context) => serial(address, () => create({ ...fresh, role: 'tester' }, context)),
 
     change: (id, changes, context) => once(id, context, () => carryOut(id, changes, context)),
 
-    changeOwnPassword: (id, old, password, context) =>
+    changeOwnPassword: ({ id, old, password, address }, context) =>
       once(id, context, async () => {
         const { username } = memberOf(id, await folds.refresh(team, TEAM_STREAM))
-        // A repeat after a kill finds its own new password: what stands in the stream has been let through before.
-        const { state, commands } = await folds.refresh(user, userStream(username))
-        const present = state.status === 'live' ? state.password_hash : undefined
-        if (!commands.has(context.commandId) && !(await checkPassword(old, present))) {
-          throw new Rejected('invalid', 'old_password：原密码不正确', 'old_password')
-        }
+        const right = await guesses.counted({ username, address }, async () => {
+          const { state, commands } = await folds.refresh(user, userStream(username))
+          const present = state.status === 'live' ? state.password_hash : undefined
+          // A repeat after a kill finds its own new password: what stands in the stream has been let through before.
+          return commands.has(context.commandId) || (await checkPassword(old, present)) || undefined
+        })
+        if (right === undefined) throw new Rejected('invalid', 'old_password：原密码不正确', 'old_password')
         return carryOut(id, { password }, context)
       }),
 
@@ -195,11 +156,6 @@ export function createUsers(deps: {
       return true
     },
   }
-}
-
-/** A token counts while the password and the activation that it was issued under are the present ones. */
-function epochOf(found: LiveUser, member: Member): string {
-  return `${found.password_revision}.${member.deactivated_revision}`
 }
 
 function memberOf(id: number, { state }: Folded<TeamState>): Member {

@@ -71,6 +71,7 @@ export class Subject {
     const launched = launchProcess(this.#dataDir, {
       LOG_LEVEL: 'info',
       RUN_CONCURRENCY: '6',
+      RATE_LIMIT: '0',
       SANDBOX_POOL: '2',
     })
     launched.stderr.on('data', (chunk: Buffer) => this.#log.write(chunk))

@@ -16,6 +16,7 @@ afterAll(() => platform.stop())
 
 const PUBLIC = [
   'POST /api/users/login/',
+  'POST /api/users/register/',
   'POST /api/users/token/refresh/',
   'POST /api/users/token/verify/',
   'GET /healthz/',

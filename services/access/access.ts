@@ -1,0 +1,46 @@
+import type { Log } from '../../platform/log.ts'
+import type { Migration } from '../../platform/migrations.ts'
+import type { Database } from '../../platform/sql.ts'
+import type { ReadModels } from '../../projections/port.ts'
+import type { Folds } from '../commands/folds.ts'
+import type { Handle } from '../commands/handle.ts'
+import type { Writes } from '../commands/writes.ts'
+import { apiTokenUsesMigration, createApiTokenUses } from './api-token-uses.ts'
+import { type ApiTokens, createApiTokens } from './api-tokens.ts'
+import { createGuesses, failedLoginsMigration } from './guesses.ts'
+import { createLogins, type Logins } from './logins.ts'
+import { createRecentFolds } from './recent-folds.ts'
+import { createStandings } from './standings.ts'
+import { createTokens } from './tokens.ts'
+import { createUsers, type Users } from './users.ts'
+
+/** What is kept of access beside the events. */
+export const accessMigrations: readonly Migration[] = [failedLoginsMigration, apiTokenUsesMigration]
+
+/** Who there is, how they come in, and how their machines do. */
+export type Access = Readonly<{ users: Users; logins: Logins; apiTokens: ApiTokens; stop(): Promise<void> }>
+
+export function createAccess(deps: {
+  db: Database
+  folds: Folds
+  handle: Handle
+  writes: Writes
+  nextId(kind: string): Promise<number>
+  models: ReadModels
+  jwtSecret: string
+  mac: (text: string) => string
+  timeZone: string
+  log: Log
+}): Access {
+  const { db, folds, handle, writes, nextId, models, jwtSecret, mac, timeZone, log } = deps
+  const recent = createRecentFolds(folds)
+  const standings = createStandings(recent)
+  const guesses = createGuesses({ db, mac })
+  const uses = createApiTokenUses({ db, timeZone, log })
+  return {
+    users: createUsers({ folds, handle, writes, guesses, nextId, readModels: models }),
+    logins: createLogins({ standings, tokens: createTokens(jwtSecret), guesses, handle, writes }),
+    apiTokens: createApiTokens({ folds: recent, standings, writes, uses, models }),
+    stop: uses.stop,
+  }
+}

@@ -1,0 +1,131 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { Rejected } from '../../contracts/core.ts'
+import { apiTokenStream, type Role } from '../../contracts/user.ts'
+import { type ApiTokenRow, listApiTokens } from '../../projections/api-tokens.ts'
+import type { Page, Search, Window } from '../../projections/page.ts'
+import type { ReadModels } from '../../projections/port.ts'
+import { aggregates } from '../commands/aggregates.ts'
+import { apiToken, type ApiTokenCommand, type ApiTokenState, type LiveApiToken } from '../commands/api-token.ts'
+import type { CommandContext } from '../commands/handle.ts'
+import type { Member } from '../commands/team.ts'
+import type { Outcome, Writes } from '../commands/writes.ts'
+import type { ApiTokenUses } from './api-token-uses.ts'
+import { type Caller, lesserRole } from './permissions.ts'
+import type { RecentFolds } from './recent-folds.ts'
+import type { Standings } from './standings.ts'
+
+/** What is sent begins with it, so that those who search code for secrets find what should not be there. */
+export const API_TOKEN_PREFIX = 'tl_'
+
+/** `tl_<id>_<256 random bits as base64url>` */
+const API_TOKEN = /^tl_([1-9]\d{0,9})_[\w-]{43}$/
+
+/** A token that was issued; `text` is what the machine sends, which is known at this one time alone. */
+export type ApiTokenIssued = Readonly<{ token: LiveApiToken; text?: string; revision: bigint; position: string }>
+
+export type ListedApiToken = ApiTokenRow & Readonly<{ last_used: string | null }>
+
+/** Tokens for machines. Each acts for its owner, in a role of its own, until it is revoked or its owner is deactivated. */
+export type ApiTokens = Readonly<{
+  /** `role` is the owner's where none is given. A repeat of the same command is answered without `text`. Throws `Rejected`. */
+  issue(
+    owner: Caller,
+    wanted: Readonly<{ name: string; role?: Role | undefined }>,
+    context: CommandContext,
+  ): Promise<ApiTokenIssued>
+  /** Throws `Rejected('not_found')` for a token that is not the owner's, or counts no longer. */
+  revoke(owner: Caller, id: number, context: CommandContext): Promise<Outcome<ApiTokenState>>
+  /** Those that count. */
+  list(owner: Caller, filter: Search, window: Window): Promise<Page<ListedApiToken>>
+  /** Who a token speaks for; undefined when it does not count, or no longer. */
+  authenticate(text: string): Promise<Caller | undefined>
+}>
+
+export function createApiTokens(deps: {
+  folds: RecentFolds
+  standings: Standings
+  writes: Writes
+  uses: ApiTokenUses
+  models: ReadModels
+}): ApiTokens {
+  const { folds, standings, writes, uses, models } = deps
+
+  /** The owner as an active member, and where the team stood then. */
+  async function present(owner: Caller): Promise<{ member: Member; team_revision: number }> {
+    const { state, revision } = await standings.team()
+    const member = state.members.get(owner.id)
+    if (!member?.active) throw new Rejected('forbidden', '没有权限执行该操作')
+    return { member, team_revision: Number(revision) }
+  }
+
+  return {
+    async issue(owner, { name, role }, context) {
+      let text = ''
+      const outcome = await writes.create(
+        aggregates.apiToken,
+        async (id): Promise<ApiTokenCommand> => {
+          const { member, team_revision } = await present(owner)
+          const granted = role ?? member.role
+          if (lesserRole(granted, member.role) !== granted) {
+            throw new Rejected('invalid', `role：不能高于本人的角色 ${member.role}`, 'role')
+          }
+          text = `${API_TOKEN_PREFIX}${id}_${randomBytes(32).toString('base64url')}`
+          const hash = hashOf(text).toString('hex')
+          return { type: 'IssueApiToken', data: { id, owner: owner.id, name, role: granted, hash, team_revision } }
+        },
+        context,
+      )
+      const { state: token, revision, position } = outcome
+      if (token.status !== 'live') throw new Rejected('not_found', '令牌不存在')
+      return { token, ...(isOf(text, token) && { text }), revision, position }
+    },
+
+    async revoke(owner, id, context) {
+      return writes.change(
+        aggregates.apiToken,
+        id,
+        async (state): Promise<ApiTokenCommand> => {
+          const { member } = await present(owner)
+          if (state.status !== 'live' || state.owner !== owner.id || !outlives(state, member)) {
+            throw new Rejected('not_found', '令牌不存在')
+          }
+          return { type: 'RevokeApiToken' }
+        },
+        context,
+      )
+    },
+
+    async list(owner, filter, window) {
+      const { member } = await present(owner)
+      const mine = { ...filter, owner: owner.id, after: member.deactivated_revision }
+      const { rows, count } = await listApiTokens(models, mine, window)
+      const used = await uses.of(rows.map(({ id }) => id))
+      return { rows: rows.map((row) => ({ ...row, last_used: used.get(row.id) ?? null })), count }
+    },
+
+    async authenticate(text) {
+      const [, id] = API_TOKEN.exec(text) ?? []
+      if (id === undefined) return undefined
+      const { state } = await folds.read(apiToken, apiTokenStream(Number(id)))
+      if (state.status !== 'live' || !isOf(text, state)) return undefined
+      const standing = await standings.of(state.owner)
+      if (!standing || !outlives(state, standing.member)) return undefined
+      uses.note(state.id)
+      const { member } = standing
+      return { id: member.id, username: member.username, role: lesserRole(state.role, member.role), via: 'token' }
+    },
+  }
+}
+
+function hashOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+function isOf(text: string, { hash }: LiveApiToken): boolean {
+  return timingSafeEqual(hashOf(text), Buffer.from(hash, 'hex'))
+}
+
+/** A deactivation ends all tokens that were issued before it, for good. */
+function outlives({ team_revision }: LiveApiToken, { deactivated_revision }: Member): boolean {
+  return team_revision > deactivated_revision
+}

@@ -1,0 +1,47 @@
+import type { StreamId } from '../../contracts/core.ts'
+import { TEAM_STREAM, userStream } from '../../contracts/user.ts'
+import type { Folded } from '../commands/folds.ts'
+import { type Member, team, type TeamState } from '../commands/team.ts'
+import { type LiveUser, user } from '../commands/user.ts'
+import type { RecentFolds } from './recent-folds.ts'
+
+/** An active member, and the account behind it. */
+export type Standing = Readonly<{ member: Member; account: LiveUser }>
+
+/** How users stand now, whichever process has changed it (`recent-folds.ts` says what now is). */
+export type Standings = Readonly<{
+  /** Undefined for whoever may not come in: unknown, deactivated, or never fully made. */
+  of(id: number): Promise<Standing | undefined>
+  /** The account of that name, whether it may be used or not. */
+  account(username: string): Promise<LiveUser | undefined>
+  team(): Promise<Folded<TeamState>>
+}>
+
+export function createStandings(folds: RecentFolds): Standings {
+  /** The streams of members by what the team knows of each: every request asks for one, and a name is hashed once instead. */
+  const streams = new WeakMap<Member, StreamId>()
+
+  function streamOf(member: Member): StreamId {
+    const known = streams.get(member)
+    if (known !== undefined) return known
+    const stream = userStream(member.username)
+    streams.set(member, stream)
+    return stream
+  }
+
+  async function accountIn(stream: StreamId): Promise<LiveUser | undefined> {
+    const { state } = await folds.read(user, stream)
+    return state.status === 'live' ? state : undefined
+  }
+
+  const standings: Standings = {
+    team: () => folds.read(team, TEAM_STREAM),
+    account: (username) => accountIn(userStream(username)),
+    async of(id) {
+      const member = (await standings.team()).state.members.get(id)
+      const account = member?.active ? await accountIn(streamOf(member)) : undefined
+      return member && account && { member, account }
+    },
+  }
+  return standings
+}
