@@ -15,6 +15,7 @@ import { interfaceRoutes } from './gateway/rest/interfaces.ts'
 import { loginRoutes } from './gateway/rest/logins.ts'
 import { probesOf } from './gateway/rest/probes.ts'
 import { projectRoutes } from './gateway/rest/projects.ts'
+import { recordRoutes } from './gateway/rest/records.ts'
 import { reportRoutes } from './gateway/rest/reports.ts'
 import type { Route } from './gateway/rest/route.ts'
 import { runRoutes } from './gateway/rest/runs.ts'
@@ -52,6 +53,8 @@ import { createPinned } from './services/runner/pinned.ts'
 import { startRunner } from './services/runner/runner.ts'
 import { createSandboxPool } from './services/runner/sandbox/pool.ts'
 import { createRunEnds } from './services/runs/ends.ts'
+import { createNews } from './services/runs/news.ts'
+import { createRunProgresses } from './services/runs/progress.ts'
 import { createRunRequests } from './services/runs/request.ts'
 import { startWatchdog } from './services/watchdog.ts'
 
@@ -163,7 +166,9 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     // Gateway
     const modules = { models, writes, visible, memory, blobs, cipher: secrets }
     const runRequests = createRunRequests({ writes, visible, models, blobs, cipher: secrets })
-    const runEnds = createRunEnds({ feed, folds, readModels: models, closing: closing.signal })
+    const news = createNews({ feed, closing: closing.signal })
+    const runEnds = createRunEnds({ news, folds, readModels: models })
+    const runProgresses = createRunProgresses({ models, blobs, folds, news })
     const routes: readonly Route[] = [
       ...loginRoutes(logins),
       ...apiTokenRoutes(apiTokens),
@@ -177,6 +182,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
       ...stepRoutes(modules),
       ...taskRoutes(modules),
       ...runRoutes({ ...modules, runRequests, runEnds, runWaitSeconds: config.runWaitSeconds }),
+      ...recordRoutes({ models, runProgresses, timeZone: config.timeZone }),
       ...reportRoutes(modules),
       ...healthRoutes(probesOf({ db, store, models })),
     ]

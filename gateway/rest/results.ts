@@ -2,6 +2,9 @@ import { z } from 'zod'
 
 /** The shapes in which answers show what cases, and the flows of a run, came to (seed 000 接口测试模块 2.6, 六.2.2). */
 
+/** The verdict of a case. */
+export const verdict = z.enum(['成功', '失败', '错误'])
+
 export const caseResult = z.object({
   name: z.string(),
   log_data: z.array(z.tuple([z.string(), z.string()])),
@@ -14,7 +17,7 @@ export const caseResult = z.object({
   response_body_url: z.string().optional(),
   requests_body: z.string().optional(),
   requests_body_url: z.string().optional(),
-  state: z.enum(['成功', '失败', '错误']),
+  state: verdict,
   run_time: z.string(),
   assertions: z.array(z.unknown()).optional(),
   started_at: z.string().optional(),

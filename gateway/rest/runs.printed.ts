@@ -173,6 +173,19 @@ export const PRINTED_REPORT = {
   record: 1,
 }
 
+export const PRINTED_RECORD = {
+  id: 1,
+  env: '本地',
+  task: '回归测试',
+  all: 2,
+  success: 2,
+  fail: 0,
+  error: 0,
+  pass_rate: '100.00',
+  tester: '',
+  status: '执行完毕',
+}
+
 export const PRINTED_SCENE_RUN = {
   all: 2,
   success: 2,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isArray, isObject, JsonNumber, JsonSyntaxError, parseJson } from '../../contracts/json.ts'
 import type { Json, JsonObject, JsonText } from '../../contracts/json.ts'
+import { isDay } from '../../contracts/time.ts'
 import { fieldsOf, FormText, KeptJson, UploadedFile, wireOf } from './body.ts'
 import { Refusal } from './dialects.ts'
 
@@ -77,6 +78,18 @@ export function oneOf<const V extends readonly string[]>(values: V, description?
       return values.find((one) => one === read) ?? refuse(`必须是 ${values.join('、')} 之一`)
     },
     { type: 'string', enum: values },
+    description,
+  )
+}
+
+/** A day of the calendar, as `2022-07-12`. */
+export function day(description?: string): z.ZodType<string> {
+  return block(
+    (value) => {
+      const read = plainText(value, refuse)
+      return isDay(read) ? read : refuse('必须是 YYYY-MM-DD 格式的日期')
+    },
+    { type: 'string', format: 'date' },
     description,
   )
 }

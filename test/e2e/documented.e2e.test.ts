@@ -193,11 +193,13 @@ describe('接口用例管理', () => {
     const report = await platform.call('GET', `/api/testTask/report/${record}/`)
     expect(report.status).toBe(200)
     expect(report.body.info.results).toEqual([
-      { all: 1, success: 1, fail: 0, error: 0, cases: [result], state: 'success', name: '注册成功' },
+      { all: 1, success: 1, fail: 0, error: 0, cases: [result], state: 'success', name: '注册成功', scene: null },
     ])
     // The printed report is a task's; that of a single case has none.
     const asTask = { ...report.body, info: { ...report.body.info, task: '1' } }
-    expect(differences(asTask, printed('report.detail').answer, ['assertions', 'started_at', 'status'])).toEqual([])
+    expect(
+      differences(asTask, printed('report.detail').answer, ['assertions', 'started_at', 'status', 'scene']),
+    ).toEqual([])
     expect(report.body).toMatchObject({ id: record, record, info: { test_env: env.id, tester: 'admin', task: null } })
   }, 60_000)
 })
