@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { Rejected } from '../../contracts/core.ts'
 import { BODIES, type BodyName, bodyOf, MOST_SHOWN } from '../../services/runs/bodies.ts'
-import { reportDocument } from '../../services/runs/report.ts'
+import { htmlReport } from '../../services/runs/exports/html.ts'
+import { junitReport } from '../../services/runs/exports/junit.ts'
+import { reportDocument, type RunReport } from '../../services/runs/report.ts'
+import { attachment } from './disposition.ts'
 import type { Modules } from './modules.ts'
 import { counts, flowReport, recordStatus } from './results.ts'
-import { type Route, route } from './route.ts'
+import { type Answer, type Route, route } from './route.ts'
 import { PRINTED_REPORT } from './runs.printed.ts'
-import { pathId } from './schema.ts'
+import { oneOf, pathId } from './schema.ts'
 
 const TAG = '测试运行记录和报告'
 
@@ -23,6 +26,13 @@ const report = z.object({
   status: recordStatus.optional(),
 })
 
+const query = z.object({
+  export: oneOf(
+    ['html', 'junit', 'json'],
+    '作为文件下载：html（单个网页文件）、junit（供 Jenkins、GitLab 读取的 XML）、json（与不导出时的内容相同）',
+  ).optional(),
+})
+
 /** What runs came to (seed 000 六.2.2). */
 export function reportRoutes({ models, blobs }: Pick<Modules, 'models' | 'blobs'>): readonly Route[] {
   return [
@@ -33,19 +43,13 @@ export function reportRoutes({ models, blobs }: Pick<Modules, 'models' | 'blobs'
       access: 'content.read',
       summary: `获取测试报告详情，id 为运行记录的 id；超过 ${MOST_SHOWN / 1024} KiB 的响应体和请求体只显示开头，旁边是全文的地址`,
       source: 'seed 000 六.2.2',
+      query,
       answers: [{ status: 200, description: '测试报告', schema: report, example: PRINTED_REPORT }],
-      async handle({ params }) {
+      async handle({ params, query: { export: wanted } }) {
         const found = await reportDocument({ models, blobs }, params.id)
         if (!found) throw new Rejected('not_found', '测试报告不存在')
-        const { run, results } = found
-        const { all, success, fail, error, tester, environment: test_env } = run
-        const task = run.task === null ? null : String(run.task)
-        const info = { results, all, success, error, fail, task, test_env, tester }
-        return {
-          status: 200,
-          body: { id: run.id, info, record: run.id, status: run.status },
-          revision: BigInt(run.revision),
-        }
+        const revision = BigInt(found.run.revision)
+        return { status: 200, revision, ...(wanted ? exported(found, wanted) : { body: reportBody(found) }) }
       },
     }),
     route({
@@ -65,6 +69,26 @@ export function reportRoutes({ models, blobs }: Pick<Modules, 'models' | 'blobs'
       },
     }),
   ]
+}
+
+/** The report as it is documented. */
+function reportBody({ run, results }: RunReport): object {
+  const { id, all, success, fail, error, tester, environment: test_env, status } = run
+  const task = run.task === null ? null : String(run.task)
+  return { id, info: { results, all, success, error, fail, task, test_env, tester }, record: id, status }
+}
+
+/** The report as a file to keep: the same bytes each time, once its run has ended. */
+function exported(found: RunReport, wanted: 'html' | 'junit' | 'json'): Omit<Answer, 'status'> {
+  const named = (extension: string) => ({ 'Content-Disposition': attachment(`report-${found.run.id}.${extension}`) })
+  switch (wanted) {
+    case 'html':
+      return { content: { type: 'text/html; charset=utf-8', bytes: htmlReport(found) }, headers: named('html') }
+    case 'junit':
+      return { content: { type: 'application/xml; charset=utf-8', bytes: junitReport(found) }, headers: named('xml') }
+    case 'json':
+      return { body: reportBody(found), headers: named('json') }
+  }
 }
 
 /** A place in a list as a path has it, counted from 0; undefined for anything that can be none. */
