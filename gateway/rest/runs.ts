@@ -122,8 +122,7 @@ export function runRoutes(modules: RunModules): readonly Route[] {
       ],
       async handle(call) {
         const wanted = { ...settingsOf(call), case: wantedCase(call.body.cases) }
-        const only = ({ results: [flow] }: RunReport) => flow?.cases[0]
-        return answered(call, await runRequests.runCase(wanted, contextOf(call)), only, { whole: true })
+        return answered(call, await runRequests.runCase(wanted, contextOf(call)), onlyCase, { whole: true })
       },
     }),
     route({
@@ -222,6 +221,8 @@ function settingsOf({ body: sent, user }: Readonly<{ body: Wanted; user: User }>
     build: said.length > 0 ? Object.fromEntries(said) : undefined,
   }
 }
+
+const onlyCase = ({ results: [flow] }: RunReport) => flow?.cases[0]
 
 /** The union of what is printed for a task's run (seed 000 六.1.6) and its report. */
 function ofTask({ run: { all, success, fail, error, state, name }, results }: RunReport): object {

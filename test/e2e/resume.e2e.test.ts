@@ -32,7 +32,7 @@ beforeAll(async () => {
   target = await startTarget((seen, response) => {
     if (!instead(seen, response)) answer(seen, response)
   })
-  const project = await made('/api/testPro/projects/', { name: 'p', leader: 'l' })
+  project = await made('/api/testPro/projects/', { name: 'p', leader: 'l' })
   env = await made('/api/testPro/envs/', { name: 'e', host: target.url, project })
   const headers = { 'X-Token': '${{token}}', 'X-Session': '${{session}}', 'X-Count': '${{count}}' }
   const counts = "test.save_env_variable('count', env.count + 1)"
@@ -46,7 +46,7 @@ test.save_env_variable('count', 0)`
     { title: 'second', headers, teardown_script: counts },
     { title: 'third', headers },
   ]
-  const icases: number[] = []
+  icases = []
   scene = await made('/api/testFlow/scenes/', { name: '登录后继续', project })
   for (const content of cases) {
     const { title } = content as { title: string }
@@ -67,6 +67,10 @@ afterAll(async () => {
   await target.stop()
   await rm(dataDir, { recursive: true, force: true })
 }, 60_000)
+
+/** The cases that log in and count. */
+let icases: number[]
+let project: number
 
 async function made(path: string, body: object): Promise<number> {
   const { status, body: answered, text } = await platform.call('POST', path, body)
@@ -202,5 +206,47 @@ test('when the platform is told to stop and steps still end, none runs again, an
   const events = await eventsOf(body.record)
   expect(events.filter(({ type }) => type === 'RunReleased').map(({ data }) => data)).toEqual([
     { attempt: 1, interrupted: false },
+  ])
+}, 120_000)
+
+test('scenes that went side by side go on when the platform is killed, each with what it had saved itself', async () => {
+  const scenes = await Promise.all(
+    ['a', 'b', 'c'].map(async (name) => {
+      const one = await made('/api/testFlow/scenes/', { name, project })
+      for (const [sort, icase] of icases.entries()) await made('/api/testFlow/icases/', { icase, scene: one, sort })
+      return one
+    }),
+  )
+  const task = await made('/api/testTask/tasks/', { name: 'side by side', project, scenes, concurrency: 2 })
+  const arrived = Promise.withResolvers<void>()
+  instead = ({ url }) => {
+    const seconds = urls().filter((each) => each === '/second').length
+    if (url !== '/second' || seconds > 2) return false
+    // Nobody answers the first time.
+    if (seconds === 2) arrived.resolve()
+    return true
+  }
+  void platform.call('POST', '/api/testTask/tasks/run/', { env, task }).catch(() => undefined)
+  await arrived.promise
+  const record = await lastRun()
+  while ((await eventsOf(record)).filter(({ type }) => type === 'CaseFinished').length < 4) await pause(10)
+  await platform.end('SIGKILL')
+  platform = await startProcess(dataDir)
+
+  const info = await ended(record)
+  expect(info).toMatchObject({ all: 12, success: 12 })
+  const often = (wanted: string): number => urls().filter((url) => url === wanted).length
+  expect(['/login', '/first', '/second', '/third'].map(often)).toEqual([3, 3, 5, 3])
+  expectLoggedIn(COUNTS)
+  // Only what had begun may have run before, and both scenes that were under way say so.
+  const again = [['second', 2], ['third', 2]] // prettier-ignore
+  expect(info.results.map(({ cases }: { cases: Result[] }) => repeated(cases))).toEqual([again, again, []])
+  const events = await eventsOf(record)
+  const begun = events.filter(({ type }) => type === 'CaseBegun').map(({ data }) => [data['flow'], data['index']])
+  expect(begun).toEqual([
+    [0, 2],
+    [0, 3],
+    [1, 2],
+    [1, 3],
   ])
 }, 120_000)
