@@ -4,11 +4,12 @@ import type { Placing } from '../../contracts/scene.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { findStep, listSteps, placesOfSteps, type StepPlace, type StepRow } from '../../projections/scenes.ts'
 import { aggregates } from '../../services/commands/aggregates.ts'
-import type { SceneCommand, SceneState } from '../../services/commands/scene.ts'
+import type { SceneCommand } from '../../services/commands/scene.ts'
 import { referred, type Visible } from '../../services/commands/visible.ts'
 import { contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
-import { type InAnothersStream, resourceRoutes } from './resource.ts'
+import { inOwners } from './parts.ts'
+import { resourceRoutes } from './resource.ts'
 import { type Route, route } from './route.ts'
 import { id, integer, listOf, objectOf } from './schema.ts'
 
@@ -71,7 +72,16 @@ export function stepRoutes(modules: Modules): readonly Route[] {
           return row && { body: shown(row), revision: BigInt(row.revision) }
         },
 
-        aggregate: inScenes(modules),
+        aggregate: inOwners(
+          {
+            owners: aggregates.scene,
+            kind: 'step',
+            noun: NOUN,
+            ownerIn: ({ scene }: Body) => scene,
+            ownerOf: async (step) => (await placeOf(models, step))?.scene,
+          },
+          modules,
+        ),
         visible: async (wanted) => ((await placeOf(models, wanted))?.visible ? wanted : undefined),
         async create(fresh, { scene, icase, sort }): Promise<SceneCommand> {
           const { state } = referred(await visible.scene(scene), 'scene', '业务流', scene)
@@ -121,20 +131,6 @@ export function stepRoutes(modules: Modules): readonly Route[] {
       },
     }),
   ]
-}
-
-/** Writes a step in the stream of its scene: a new one's is named by the body, that of any other is looked up. */
-function inScenes({ models, writes }: Modules): InAnothersStream<Body, SceneState, SceneCommand> {
-  const taken = async (step: number): Promise<boolean> => (await placeOf(models, step)) !== undefined
-  return {
-    create: ({ scene }, command, context) =>
-      writes.add(aggregates.scene, { owner: scene, kind: 'step', taken }, command, context),
-    async change(step, command, context) {
-      const place = await placeOf(models, step)
-      if (!place) throw new Rejected('not_found', `${NOUN}不存在`)
-      return { ...(await writes.change(aggregates.scene, place.scene, command, context)), id: step }
-    },
-  }
 }
 
 async function placeOf(models: ReadModels, step: number): Promise<StepPlace | undefined> {
