@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type CaseFields, REQUEST_KEYS } from '../../contracts/case.ts'
 import { Rejected } from '../../contracts/core.ts'
-import { isArray, isObject, type JsonText, RawJson } from '../../contracts/json.ts'
+import { isObject, type JsonText, RawJson } from '../../contracts/json.ts'
 import { findCase, listCases } from '../../projections/cases.ts'
 import { aggregates } from '../../services/commands/aggregates.ts'
 import type { CaseCommand, CaseState } from '../../services/commands/case.ts'
@@ -11,7 +11,7 @@ import { interfaceAnswer } from './interfaces.ts'
 import type { Modules } from './modules.ts'
 import { resourceRoutes } from './resource.ts'
 import type { Route } from './route.ts'
-import { id, jsonAny, jsonObject, NO_ITEMS, NO_MEMBERS, optionalText, text } from './schema.ts'
+import { id, jsonContainer, jsonObject, NO_ITEMS, NO_MEMBERS, optionalText, text } from './schema.ts'
 
 /** What a case sends; `file` is a list or an object of fields (seed 000 接口测试模块 2.1). */
 export const caseContent = {
@@ -20,10 +20,7 @@ export const caseContent = {
     .refine(...onlyKnownKeys())
     .meta({ type: 'object', propertyNames: { enum: REQUEST_KEYS }, description: '请求体参数' })
     .default(NO_MEMBERS),
-  file: jsonAny('上传文件参数')
-    .refine(isContainer, '必须是 JSON 数组或对象')
-    .meta({ type: ['array', 'object'], description: '上传文件参数' })
-    .default(NO_ITEMS),
+  file: jsonContainer('上传文件参数').default(NO_ITEMS),
   setup_script: optionalText('前置执行脚本'),
   teardown_script: optionalText('后置执行脚本'),
 }
@@ -44,10 +41,6 @@ function onlyKnownKeys(): [(json: KeptJson) => boolean, { error: (issue: { input
       },
     },
   ]
-}
-
-function isContainer({ value }: KeptJson): boolean {
-  return isObject(value) || isArray(value)
 }
 
 const shape = {

@@ -235,6 +235,13 @@ export function jsonAny(description?: string): z.ZodType<KeptJson> {
   )
 }
 
+/** A JSON object or array that is kept as it was written. */
+export function jsonContainer(description?: string): z.ZodType<KeptJson> {
+  return jsonAny()
+    .refine(({ value }) => isObject(value) || isArray(value), '必须是 JSON 数组或对象')
+    .meta({ type: ['array', 'object'], ...(description !== undefined && { description }) })
+}
+
 /** Form text that is a JSON scalar is that scalar; anything else is the text itself. */
 function scalarOf(written: string): KeptJson {
   try {
