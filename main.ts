@@ -6,11 +6,13 @@ import { systemClock } from './contracts/time.ts'
 import { serveHttp } from './gateway/http.ts'
 import { createApp } from './gateway/app.ts'
 import { apiTokenRoutes } from './gateway/rest/api-tokens.ts'
+import { bugRoutes } from './gateway/rest/bugs.ts'
 import { caseRoutes } from './gateway/rest/cases.ts'
 import { docsRoutes } from './gateway/rest/docs.ts'
 import { environmentRoutes } from './gateway/rest/environments.ts'
 import { fileRoutes } from './gateway/rest/files.ts'
 import { healthRoutes } from './gateway/rest/health.ts'
+import { interfaceModuleRoutes } from './gateway/rest/interface-modules.ts'
 import { interfaceRoutes } from './gateway/rest/interfaces.ts'
 import { loginRoutes } from './gateway/rest/logins.ts'
 import { probesOf } from './gateway/rest/probes.ts'
@@ -176,6 +178,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
       ...projectRoutes(modules),
       ...environmentRoutes(modules),
       ...fileRoutes(modules),
+      ...interfaceModuleRoutes(modules),
       ...interfaceRoutes(modules),
       ...caseRoutes(modules),
       ...sceneRoutes(modules),
@@ -184,6 +187,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
       ...runRoutes({ ...modules, runRequests, runEnds, runWaitSeconds: config.runWaitSeconds }),
       ...recordRoutes({ models, runProgresses, timeZone: config.timeZone }),
       ...reportRoutes(modules),
+      ...bugRoutes(modules),
       ...healthRoutes(probesOf({ db, store, models })),
     ]
     const served = [...routes, ...docsRoutes(routes, version)]

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Rejected } from '../../contracts/core.ts'
 import type { InterfaceFields } from '../../contracts/interface.ts'
 import { findInterface, listInterfaces } from '../../projections/interfaces.ts'
 import { aggregates } from '../../services/commands/aggregates.ts'
@@ -15,9 +16,10 @@ const fields = z.object({
   method: text('请求方法'),
   type: text('接口类型'),
   project: id('所属项目id'),
+  module: z.nullable(id('所属模块id')).default(null),
 })
 
-/** An interface as writes answer it, and as a case's detail holds it. */
+/** An interface as it is documented, and as a case's detail holds it. */
 export const interfaceAnswer = z.object({
   id: z.int(),
   name: z.string(),
@@ -26,10 +28,12 @@ export const interfaceAnswer = z.object({
   type: z.string(),
   project: z.int(),
 })
-const withCases = interfaceAnswer.extend({ cases: z.array(z.object({ id: z.int(), title: z.string() })) })
+const written = interfaceAnswer.extend({ module: z.nullable(z.int()) })
+const withCases = written.extend({ cases: z.array(z.object({ id: z.int(), title: z.string() })) })
 
 const PRINTED = { id: 1, name: '登录', url: '/users/login/', method: 'post', type: '1', project: 1 }
-const PRINTED_CASES = { ...PRINTED, cases: [{ id: 1, title: '用例名称' }] }
+const WRITTEN = { ...PRINTED, module: null }
+const PRINTED_CASES = { ...WRITTEN, cases: [{ id: 1, title: '用例名称' }] }
 const { id: _, ...PRINTED_REQUEST } = PRINTED
 
 /** Interfaces (seed 000 接口测试模块 1). */
@@ -46,10 +50,10 @@ export function interfaceRoutes(modules: Modules): readonly Route[] {
         remove: '接口测试模块 1.3',
         change: '接口测试模块 1.4',
       },
-      examples: { request: PRINTED_REQUEST, written: PRINTED, detail: PRINTED_CASES, list: [PRINTED_CASES] },
+      examples: { request: PRINTED_REQUEST, written: WRITTEN, detail: PRINTED_CASES, list: [PRINTED_CASES] },
       fields,
-      answers: { written: interfaceAnswer, detail: withCases, item: withCases },
-      filters: { project: id('所属项目id').optional() },
+      answers: { written, detail: withCases, item: withCases },
+      filters: { project: id('所属项目id').optional(), module: id('所属模块id').optional() },
 
       async list(filters, window) {
         const { rows, count } = await listInterfaces(models, filters, window)
@@ -64,21 +68,35 @@ export function interfaceRoutes(modules: Modules): readonly Route[] {
       visible: visible.interface,
       async create(fresh, data): Promise<InterfaceCommand> {
         referred(await visible.project(data.project), 'project', '项目', data.project)
+        await checkModule(data.module, data.project)
         return { type: 'CreateInterface', data: { id: fresh, ...data } }
       },
-      change: (_state, { project, ...changes }): InterfaceCommand => ({
-        type: 'ChangeInterface',
-        ...(project !== undefined && { project }),
-        changes,
-      }),
+      async change(state, { project, ...changes }): Promise<InterfaceCommand> {
+        if (state.status === 'live') await checkModule(changes.module, state.project)
+        return { type: 'ChangeInterface', ...(project !== undefined && { project }), changes }
+      },
       remove: { type: 'DeleteInterface' },
-      render: (state) => (state.status === 'live' ? shown(state) : {}),
+      async render(state) {
+        if (state.status !== 'live') return {}
+        // A removed module leaves its interfaces as they are.
+        const { module, project } = state
+        return shown({ ...state, module: module !== null && (await isModuleOf(module, project)) ? module : null })
+      },
     },
     modules,
   )
+
+  async function isModuleOf(module: number, project: number): Promise<boolean> {
+    return (await visible.modules(project))?.state.modules.get(module) !== undefined
+  }
+
+  async function checkModule(module: number | null | undefined, project: number): Promise<void> {
+    if (module === undefined || module === null || (await isModuleOf(module, project))) return
+    throw new Rejected('unknown_reference', `module：项目 ${project} 中没有模块 ${module}`, 'module')
+  }
 }
 
-function shown(thing: InterfaceFields & { id: number; project: number }): object {
-  const { id: wanted, name, url, method, type, project } = thing
-  return { id: wanted, name, url, method, type, project }
+function shown(thing: InterfaceFields & { id: number; project: number; module: number | null }): object {
+  const { id: wanted, name, url, method, type, project, module } = thing
+  return { id: wanted, name, url, method, type, project, module }
 }

@@ -34,6 +34,8 @@ export type Resource<F extends Shape, Q extends Shape, S, C extends { type: stri
   examples: Readonly<{ request: unknown; written: unknown; detail: unknown; list: unknown }>
   /** The fields of a POST and a PUT; a PATCH takes any of them. */
   fields: z.ZodObject<F>
+  /** The fields of a PUT, where they are not those of a POST. */
+  replacement?: z.ZodType<Partial<z.output<z.ZodObject<F>>>>
   /** The shapes of answers. */
   answers: Readonly<{ written: z.ZodType; detail: z.ZodType; item: z.ZodType }>
   filters: Q
@@ -43,11 +45,13 @@ export type Resource<F extends Shape, Q extends Shape, S, C extends { type: stri
   aggregate: Aggregate<S, C, E> | InAnothersStream<z.output<z.ZodObject<F>>, S, C>
   /** Undefined when the thing, or one that it hangs on, is not there. */
   visible(id: number): Promise<unknown>
-  create(id: number, body: z.output<z.ZodObject<F>>): NoInfer<C> | Promise<NoInfer<C>>
-  change(state: S, changes: Partial<z.output<z.ZodObject<F>>>, id: number): NoInfer<C> | Promise<NoInfer<C>>
-  remove: NoInfer<C> | ((id: number) => NoInfer<C>)
+  create(id: number, body: z.output<z.ZodObject<F>>, user: User): NoInfer<C> | Promise<NoInfer<C>>
+  change(state: S, changes: Partial<z.output<z.ZodObject<F>>>, id: number, user: User): NoInfer<C> | Promise<NoInfer<C>>
+  remove: NoInfer<C> | ((id: number, user: User) => NoInfer<C>)
   /** The body of a write's answer. */
   render(state: S, user: User, id: number): unknown
+  /** What PUT and PATCH answer, where it is not what a POST does. */
+  changed?: Readonly<{ schema: z.ZodType; example: unknown; render(state: S): unknown }>
 }>
 
 export function resourceRoutes<F extends Shape, Q extends Shape, S, C extends { type: string }, E extends Event>(
@@ -73,11 +77,25 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C extends { 
     return stream.change(id, whileVisible, contextOf(call))
   }
 
-  const removal = (id: number): C => ('type' in resource.remove ? resource.remove : resource.remove(id))
+  const removal = (id: number, user: User): C =>
+    'type' in resource.remove ? resource.remove : resource.remove(id, user)
 
   async function written(status: number, { id, state, revision, position }: Outcome<S>, user: User): Promise<Answer> {
     return { status, body: await resource.render(state, user, id), revision, position }
   }
+
+  async function changed(outcome: Outcome<S>, user: User): Promise<Answer> {
+    if (!resource.changed) return written(200, outcome, user)
+    const { state, revision, position } = outcome
+    return { status: 200, body: await resource.changed.render(state), revision, position }
+  }
+
+  const changedAnswers = documented(
+    200,
+    `修改后的${noun}`,
+    resource.changed?.schema ?? answers.written,
+    resource.changed?.example ?? examples.written,
+  )
 
   return [
     route({
@@ -108,7 +126,11 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C extends { 
       example: examples.request,
       answers: documented(201, `创建的${noun}`, answers.written, examples.written),
       async handle(call) {
-        const outcome = await stream.create(call.body, (id) => resource.create(id, call.body), contextOf(call))
+        const outcome = await stream.create(
+          call.body,
+          (id) => resource.create(id, call.body, call.user),
+          contextOf(call),
+        )
         return written(201, outcome, call.user)
       },
     }),
@@ -132,13 +154,13 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C extends { 
       tag,
       access: 'content.write',
       summary: `替换${noun}`,
-      body: fields,
+      body: resource.replacement ?? fields,
       example: examples.request,
-      answers: documented(200, `修改后的${noun}`, answers.written, examples.written),
+      answers: changedAnswers,
       exists,
       async handle(call) {
         const { body, params, user } = call
-        return written(200, await change(call, (state) => resource.change(state, body, params.id)), user)
+        return changed(await change(call, (state) => resource.change(state, body, params.id, user)), user)
       },
     }),
     route({
@@ -150,12 +172,12 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C extends { 
       ...source(sources.change),
       body: changesOf(fields),
       example: examples.request,
-      answers: documented(200, `修改后的${noun}`, answers.written, examples.written),
+      answers: changedAnswers,
       exists,
       async handle(call) {
         const { params, user } = call
         const changes = call.body as Partial<z.output<z.ZodObject<F>>>
-        return written(200, await change(call, (state) => resource.change(state, changes, params.id)), user)
+        return changed(await change(call, (state) => resource.change(state, changes, params.id, user)), user)
       },
     }),
     route({
@@ -168,7 +190,7 @@ export function resourceRoutes<F extends Shape, Q extends Shape, S, C extends { 
       answers: [{ status: 204, description: '无响应体' }],
       exists,
       async handle(call) {
-        const { position } = await change(call, () => removal(call.params.id))
+        const { position } = await change(call, () => removal(call.params.id, call.user))
         return { status: 204, position }
       },
     }),

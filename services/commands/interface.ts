@@ -5,10 +5,11 @@ import { changedFields } from './changes.ts'
 export type InterfaceState =
   | Readonly<{ status: 'none' }>
   | Readonly<{ status: 'deleted'; id: number; project: number }>
-  | (InterfaceFields & Readonly<{ status: 'live'; id: number; project: number }>)
+  | (InterfaceFields & Readonly<{ status: 'live'; id: number; project: number; module: number | null }>)
 export type LiveInterface = Extract<InterfaceState, { status: 'live' }>
 
 export type InterfaceCommand =
+  /** That its module is one of its project is checked by who sends the command. */
   | { type: 'CreateInterface'; data: InterfaceFields & { id: number; project: number } }
   /** `project`, when given, must be the one that the interface is in. */
   | { type: 'ChangeInterface'; project?: number; changes: Partial<InterfaceFields> }
@@ -21,7 +22,7 @@ export const httpInterface: Decider<InterfaceState, InterfaceCommand, InterfaceE
   evolve(state, event) {
     switch (event.type) {
       case 'InterfaceCreated':
-        return { status: 'live', ...event.data }
+        return { status: 'live', module: null, ...event.data }
       case 'InterfaceChanged':
         return state.status === 'live' ? { ...state, ...event.data } : state
       case 'InterfaceDeleted':

@@ -1,9 +1,11 @@
 import { Rejected } from '../../contracts/core.ts'
 import { aggregates } from './aggregates.ts'
+import type { LiveBug } from './bug.ts'
 import type { LiveCase } from './case.ts'
 import type { LiveEnvironment } from './environment.ts'
 import type { Folded, Folds } from './folds.ts'
 import type { LiveInterface } from './interface.ts'
+import type { LiveModules } from './modules.ts'
 import type { LiveProject } from './project.ts'
 import type { LiveScene } from './scene.ts'
 import type { LiveTask } from './task.ts'
@@ -20,6 +22,10 @@ export type Visible = Readonly<{
   interface(id: number): Promise<Seen<LiveInterface> | undefined>
   case(id: number): Promise<Seen<LiveCase> | undefined>
   scene(id: number): Promise<Seen<LiveScene> | undefined>
+  /** Hangs on nothing: it outlives its interface and its project. */
+  bug(id: number): Promise<Seen<LiveBug> | undefined>
+  /** Those of a project; undefined too when it never had any. */
+  modules(project: number): Promise<Seen<LiveModules> | undefined>
   task(id: number): Promise<Seen<LiveTask> | undefined>
 }>
 
@@ -43,6 +49,13 @@ export function createVisible(folds: Folds): Visible {
     async scene(id) {
       const found = live(await folds.read(aggregates.scene.decider, aggregates.scene.stream(id)))
       return found && (await visible.project(found.state.project)) && found
+    },
+    async bug(id) {
+      return live(await folds.read(aggregates.bug.decider, aggregates.bug.stream(id)))
+    },
+    async modules(project) {
+      const found = live(await folds.read(aggregates.modules.decider, aggregates.modules.stream(project)))
+      return found && (await visible.project(project)) && found
     },
     async task(id) {
       const found = live(await folds.read(aggregates.task.decider, aggregates.task.stream(id)))

@@ -88,29 +88,31 @@ describe('接口管理', () => {
   test('is created, listed, changed and deleted as printed', async () => {
     const project = await newProject()
     const request = { ...printed('interfaces.create').request, project }
-    const created = await asPrinted('interfaces.create', 'POST', '/api/TestInterFace/interfaces/', { body: request })
+    const ours = ['module']
+    const path = '/api/TestInterFace/interfaces/'
+    const created = await asPrinted('interfaces.create', 'POST', path, { body: request, ours })
     const { id } = created.body as { id: number }
-    expect(created.body).toEqual({ id, ...request })
-    expect(created.events).toEqual([{ type: 'InterfaceCreated', data: { id, ...request } }])
+    expect(created.body).toEqual({ id, ...request, module: null })
+    expect(created.events).toEqual([{ type: 'InterfaceCreated', data: { id, ...request, module: null } }])
 
     const { body: newCase } = await platform.call('POST', '/api/TestInterFace/cases/', {
       title: '用例名称',
       interface: id,
     })
-    const listed = await asPrinted('interfaces.list', 'GET', `/api/TestInterFace/interfaces/?project=${project}`)
+    const listed = await asPrinted('interfaces.list', 'GET', `${path}?project=${project}`, { ours })
     expect(listed.body).toEqual([{ ...created.body, cases: [{ id: newCase.id, title: '用例名称' }] }])
 
     const changes = { ...printed('interfaces.change').request, project, name: '注册' }
-    const path = `/api/TestInterFace/interfaces/${id}/`
-    const changed = await asPrinted('interfaces.change', 'PATCH', path, { body: changes })
+    const item = `${path}${id}/`
+    const changed = await asPrinted('interfaces.change', 'PATCH', item, { body: changes, ours })
     expect(changed.body).toEqual({ ...created.body, name: '注册' })
     expect(changed.events).toEqual([{ type: 'InterfaceChanged', data: { name: '注册' } }])
-    expect((await platform.call('GET', path)).body).toEqual({
+    expect((await platform.call('GET', item)).body).toEqual({
       ...changed.body,
       cases: [{ id: newCase.id, title: '用例名称' }],
     })
 
-    const deleted = await asPrinted('interfaces.delete', 'DELETE', path)
+    const deleted = await asPrinted('interfaces.delete', 'DELETE', item)
     expect(deleted.events).toEqual([{ type: 'InterfaceDeleted', data: {} }])
     expect((await platform.call('GET', `/api/TestInterFace/cases/${newCase.id}/`)).status).toBe(404)
   })
@@ -142,7 +144,8 @@ describe('接口用例管理', () => {
     const listed = await asPrinted('cases.list', 'GET', `/api/TestInterFace/cases/?interface=${owner.id}`)
     expect(listed.body).toEqual([{ id, title: '登录成功' }])
     const detail = await asPrinted('cases.detail', 'GET', `/api/TestInterFace/cases/${id}/`)
-    expect(detail.body.interface).toEqual({ ...owner, method: 'POST' })
+    const { module: _, ...printedOwner } = owner
+    expect(detail.body.interface).toEqual({ ...printedOwner, method: 'POST' })
 
     const path = `/api/TestInterFace/cases/${id}/`
     const changes = { ...printed('cases.change').request, interface: owner.id as number, title: '登录失败' }

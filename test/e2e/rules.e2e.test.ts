@@ -40,7 +40,7 @@ describe('fields', () => {
       cases: [],
     })
     expect(status).toBe(201)
-    expect(body).toEqual({ ...fresh(), id: expect.any(Number), type: '1' })
+    expect(body).toEqual({ ...fresh(), id: expect.any(Number), type: '1', module: null })
     expect(body.id).not.toBe(77)
   })
 

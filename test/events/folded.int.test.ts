@@ -1,17 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { bugStream } from '../../contracts/bug.ts'
 import { caseStream } from '../../contracts/case.ts'
 import type { Decider, Event, StreamId } from '../../contracts/core.ts'
 import { environmentStream } from '../../contracts/environment.ts'
 import { interfaceStream } from '../../contracts/interface.ts'
+import { modulesStream } from '../../contracts/module.ts'
 import { projectStream } from '../../contracts/project.ts'
 import { runStream } from '../../contracts/run.ts'
 import { sceneStream } from '../../contracts/scene.ts'
 import { taskStream } from '../../contracts/task.ts'
 import { apiTokenStream, TEAM_STREAM, userStream } from '../../contracts/user.ts'
 import { apiToken } from '../../services/commands/api-token.ts'
+import { bug } from '../../services/commands/bug.ts'
 import { testCase } from '../../services/commands/case.ts'
 import { environment } from '../../services/commands/environment.ts'
 import { httpInterface } from '../../services/commands/interface.ts'
+import { type LiveModules, modules } from '../../services/commands/modules.ts'
 import { project } from '../../services/commands/project.ts'
 import { run } from '../../services/commands/run.ts'
 import { type LiveScene, scene } from '../../services/commands/scene.ts'
@@ -93,9 +97,51 @@ describe('the deciders fold them to', () => {
       create_time: '2026-11-21T18:12:56.107672+08:00',
     })
     expect(await stateOf(project, projectStream(2))).toEqual({ status: 'deleted', id: 2 })
-    const login = { name: '登录', url: '/users/${{version}}/login/', method: 'PUT', type: '1' }
+    const login = { name: '登录', url: '/users/${{version}}/login/', method: 'PUT', type: '1', module: null }
     expect(await stateOf(httpInterface, interfaceStream(1))).toEqual({ status: 'live', id: 1, project: 1, ...login })
     expect(await stateOf(httpInterface, interfaceStream(2))).toEqual({ status: 'deleted', id: 2, project: 1 })
+    expect(await stateOf(httpInterface, interfaceStream(3))).toMatchObject({ status: 'live', id: 3, module: null })
+  })
+
+  test('modules', async () => {
+    const { modules: left, ...fields } = (await stateOf(modules, modulesStream(1))) as LiveModules
+    expect(fields).toEqual({ status: 'live', project: 1 })
+    expect(Object.fromEntries(left.entries())).toEqual({
+      2: { name: '登录与注册', parent: 3 },
+      3: { name: '订单', parent: null },
+    })
+  })
+
+  test('bugs', async () => {
+    const create_time = '2026-11-22T00:20:13.140959+08:00'
+    expect(await stateOf(bug, bugStream(1))).toEqual({
+      status: 'live',
+      id: 1,
+      create_time,
+      fields: {
+        interface: 1,
+        interface_url: '/users/token/',
+        project: 1,
+        desc: '登录返回500',
+        info: '[]',
+        status: '处理中',
+        user: 'musen',
+      },
+      handle: [
+        { handle: '提交bug,bug状态是未处理', update_user: 'admin', create_time },
+        {
+          handle: '更新bug,bug状态是处理中',
+          update_user: 'musen',
+          create_time: '2026-11-22T00:20:14.140959+08:00',
+        },
+        {
+          handle: '更新bug,bug状态是处理中',
+          update_user: 'admin',
+          create_time: '2026-11-22T00:20:15.140959+08:00',
+        },
+      ],
+    })
+    expect(await stateOf(bug, bugStream(2))).toEqual({ status: 'deleted', id: 2 })
   })
 
   test('environments', async () => {
