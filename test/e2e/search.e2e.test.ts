@@ -8,12 +8,14 @@ let platform: TestPlatform
 let project: number
 let owner: number
 let scene: number
+let environment: number
 
 beforeAll(async () => {
   platform = await startTestPlatform()
   project = await platform.made(PROJECTS, { name: '小小电商', leader: 'torin' })
   owner = await newInterface('登录')
   scene = await newScene('登录下单')
+  environment = await newEnvironment('本地')
 }, 60_000)
 afterAll(() => platform.stop())
 
@@ -25,12 +27,19 @@ const CASES = '/api/TestInterFace/cases/'
 const SCENES = '/api/testFlow/scenes/'
 const STEPS = '/api/testFlow/icases/'
 const TASKS = '/api/testTask/tasks/'
+const RECORDS = '/api/testTask/records/'
+const MODULES = '/api/testPro/modules/'
+const BUGS = '/api/bug/bugs/'
 const USERS = '/api/users/'
+const TOKENS = '/api/users/tokens/'
 
 const newInterface = (name: string): Promise<number> =>
   platform.made(INTERFACES, { name, url: '/users/login/', method: 'post', type: '1', project })
 const newCase = (title: string): Promise<number> => platform.made(CASES, { title, interface: owner })
 const newScene = (name: string): Promise<number> => platform.made(SCENES, { name, project })
+const newTask = (name: string): Promise<number> => platform.made(TASKS, { name, project })
+const newEnvironment = (name: string): Promise<number> =>
+  platform.made(ENVIRONMENTS, { name, host: 'http://h', project })
 
 async function upload(name: string): Promise<number> {
   const form = new FormData()
@@ -41,13 +50,16 @@ async function upload(name: string): Promise<number> {
   return ((await response.json()) as { id: number }).id
 }
 
+/** A run of a task of that name; answers its record. */
+async function run(name: string): Promise<number> {
+  const { body } = await platform.call('POST', `${TASKS}run/`, { env: environment, task: await newTask(name) })
+  return body.record as number
+}
+
 /** For each list: how a thing of that name comes into it, and a filter that leaves both it and what is searched for. */
 const LISTS: Readonly<Record<string, { named(name: string): Promise<number>; filter?(): string }>> = {
   [PROJECTS]: { named: (name) => platform.made(PROJECTS, { name, leader: 'torin' }) },
-  [ENVIRONMENTS]: {
-    named: (name) => platform.made(ENVIRONMENTS, { name, host: 'http://h', project }),
-    filter: () => `project=${project}`,
-  },
+  [ENVIRONMENTS]: { named: newEnvironment, filter: () => `project=${project}` },
   [FILES]: { named: upload, filter: () => `project=${project}` },
   [INTERFACES]: { named: newInterface, filter: () => `project=${project}` },
   [CASES]: { named: newCase, filter: () => `interface=${owner}` },
@@ -56,8 +68,15 @@ const LISTS: Readonly<Record<string, { named(name: string): Promise<number>; fil
     named: async (title) => platform.made(STEPS, { icase: await newCase(title), scene, sort: 1 }),
     filter: () => `scene=${scene}`,
   },
-  [TASKS]: { named: (name) => platform.made(TASKS, { name, project }), filter: () => `project=${project}` },
+  [TASKS]: { named: newTask, filter: () => `project=${project}` },
+  [RECORDS]: { named: run, filter: () => `env=${environment}` },
+  [MODULES]: { named: (name) => platform.made(MODULES, { name, project }), filter: () => `project=${project}` },
+  [BUGS]: {
+    named: (desc) => platform.made(BUGS, { desc, interface: owner, info: {} }),
+    filter: () => `interface=${owner}`,
+  },
   [USERS]: { named: (username) => platform.made(USERS, { username, password: 'secret-1', role: 'viewer' }) },
+  [TOKENS]: { named: (name) => platform.made(TOKENS, { name }) },
 }
 
 test('every list is in the table', () => {
