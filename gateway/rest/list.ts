@@ -10,7 +10,7 @@ const MAX_PAGE_SIZE = 1000
 export const PAGING = {
   page: integer('页码，从 1 开始', { min: 1 }).optional(),
   page_size: integer('每页条数', { min: 1, max: MAX_PAGE_SIZE }).optional(),
-  search: optionalText('只列出名称或标题中含有该文字的，不区分大小写'),
+  search: optionalText('只列出名称、标题或说明中含有该文字的，不区分大小写'),
 }
 
 /** A list's query as far as paging goes. */
