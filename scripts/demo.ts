@@ -1,12 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { type Platform, startPlatform } from '../main.ts'
 import { type Config, readConfig } from '../platform/config.ts'
 import { DataDirectoryInUse, lockDataDirectory } from '../platform/data-directory.ts'
 import { createLogger } from '../platform/logger.ts'
 import { openShop, type Shop } from './demo/shop.ts'
-import { CASES, ENVIRONMENT, FILE, type FlowOutcome, INTERFACES, PROJECT, SCENE, surprises } from './demo/story.ts'
+import {
+  CASES,
+  ENVIRONMENT,
+  FILE,
+  type FlowOutcome,
+  INTERFACES,
+  PROJECT,
+  SCENES,
+  surprises,
+  TASK,
+  type TaskOutcome,
+} from './demo/story.ts'
 import { heading, made, verdict } from './demo/transcript.ts'
 
 /** What the demo makes stays there, and the next demo adds to it; `npm start` has a folder of its own. */
@@ -16,7 +27,8 @@ const USER = 'admin'
 
 /**
  * `npm run demo`: a shop and the platform are started, a flow is made over REST and run against the shop: it registers, logs in, orders,
- * uploads a file, and its last case finds a defect. Then the platform goes on until Ctrl-C; with `--once` it stops by itself. Exits 1 when anything went otherwise than it should.
+ * uploads a file, and its last case finds a defect. A task runs it beside a second flow, and leaves a record and a report to read. Then the
+ * platform goes on until Ctrl-C; with `--once` it stops by itself. Exits 1 when anything went otherwise than it should.
  */
 export async function main(args: readonly string[]): Promise<void> {
   if (args.some((arg) => arg !== '--once')) {
@@ -113,16 +125,42 @@ async function tell(url: string, shop: Shop, password: string): Promise<readonly
     cases.push(id)
     made('case', id, content.title)
   }
-  const scene = await create('/api/testFlow/scenes/', { ...SCENE, project: project.id })
-  for (const [sort, icase] of cases.entries()) await create('/api/testFlow/icases/', { icase, scene: scene.id, sort })
-  made('flow', scene.id, `${SCENE.name}, of these ${cases.length} cases`)
+  const scenes: number[] = []
+  for (const { name, cases: places } of SCENES) {
+    const { id } = await create('/api/testFlow/scenes/', { name, project: project.id })
+    for (const [sort, place] of places.entries()) {
+      await create('/api/testFlow/icases/', { icase: cases[place], scene: id, sort })
+    }
+    scenes.push(id)
+    made('flow', id, `${name}, of ${places.length} cases`)
+  }
+  const task = await create('/api/testTask/tasks/', { ...TASK, scenes, project: project.id })
+  made('task', task.id, `${TASK.name}, of both flows, ${TASK.concurrency} at a time`)
 
-  heading('Run (the first script waits until the Python sandbox is up)')
-  const outcome = await create<FlowOutcome>('/api/testFlow/scenes/run/', { env: env.id, scene: scene.id })
-  for (const each of outcome.cases) verdict(each)
-  console.log(`\n  ${outcome.success} 成功, ${outcome.fail} 失败 (on purpose), ${outcome.error} 错误`)
-  console.log(`  report: ${url}/api/testTask/report/${outcome.record}/`)
-  return surprises(outcome.cases)
+  heading('The first flow is run (the first script waits until the Python sandbox is up)')
+  const flow = await create<FlowOutcome>('/api/testFlow/scenes/run/', { env: env.id, scene: scenes[0] })
+  for (const each of flow.cases) verdict(each)
+  summed(flow)
+  console.log(`  report: ${url}/api/testTask/report/${flow.record}/`)
+
+  heading('The task is run, as CI would every night')
+  const build = { build: '1042', branch: 'main' }
+  const ran = await create<TaskOutcome>('/api/testTask/tasks/run/', { env: env.id, task: task.id, ...build })
+  for (const { name, all, success } of ran.results) console.log(`  ${name}: ${success} of ${all} 成功`)
+  summed(ran)
+  const record = await read(url, `/api/testTask/records/${ran.record}/`, token)
+  console.log(`  record: ${url}/api/testTask/records/${ran.record}/`)
+  console.log(`          ${await record.text()}`)
+  const html = join(DATA_DIR, `report-${ran.record}.html`)
+  await writeFile(html, await (await read(url, `/api/testTask/report/${ran.record}/?export=html`, token)).bytes())
+  console.log(`  HTML report, to open in a browser: ${resolve(html)}`)
+  return [flow, ...ran.results].flatMap(({ name, cases: outcomes }) =>
+    SCENES.filter((scene) => scene.name === name).flatMap((scene) => surprises(scene, outcomes)),
+  )
+}
+
+function summed({ success, fail, error }: FlowOutcome): void {
+  console.log(`\n  ${success} 成功, ${fail} 失败 (on purpose), ${error} 错误`)
 }
 
 /** Uploads the file that the flow sends on to the shop (seed 000 四.3.2). */
@@ -131,6 +169,12 @@ async function upload(url: string, project: number, token: string): Promise<{ id
   form.set('project', String(project))
   form.set('file', new File([FILE.text], FILE.name, { type: FILE.type }))
   return sent(url, '/api/testPro/files/', { body: form, headers: { Authorization: `Bearer ${token}` } })
+}
+
+async function read(url: string, path: string, token: string): Promise<Response> {
+  const response = await fetch(url + path, { headers: { Authorization: `Bearer ${token}` } })
+  if (!response.ok) throw new Error(`GET ${path} answered ${response.status}: ${await response.text()}`)
+  return response
 }
 
 async function post<T>(url: string, path: string, body: object, token?: string): Promise<T> {

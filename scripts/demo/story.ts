@@ -1,8 +1,8 @@
-/** What the demo makes and runs: a project with an environment, interfaces, a file, cases and their flow, in the bodies of seed 000. */
+/** What the demo makes and runs: a project with an environment, interfaces, a file, cases, flows and a task, in the bodies of seed 000. */
 
 export type Verdict = '成功' | '失败' | '错误'
 
-/** A case of the demo, a step of its flow. `interface` is a place in `INTERFACES`. */
+/** A case of the demo. `interface` is a place in `INTERFACES`. */
 export type StoryCase = Readonly<{
   interface: number
   /** The verdict that it must get. */
@@ -42,11 +42,19 @@ export const INTERFACES = [
   { name: '下单', url: '/orders', method: 'post', type: '1' },
   { name: '上传付款凭证', url: '/receipts', method: 'post', type: '1' },
   { name: '商品详情', url: '/goods/1', method: 'get', type: '1' },
+  { name: '没有的商品', url: '/goods/999', method: 'get', type: '1' },
 ] as const
 
-export const SCENE = { name: '注册登录下单' }
+/** The flows, each with the places of its cases in `CASES`. */
+export const SCENES = [
+  { name: '注册登录下单', cases: [0, 1, 2, 3, 4, 5] },
+  { name: '浏览商品', cases: [2, 6] },
+] as const
 
-/** What the flow uploads to the shop. */
+/** Both flows side by side. */
+export const TASK = { name: '每晚回归', concurrency: 2 }
+
+/** What the first flow uploads to the shop. */
 export const FILE = { name: '付款凭证.csv', type: 'text/csv', text: '商品,数量,金额\n保温杯,2,107.82\n' }
 
 const BOUGHT = 2
@@ -137,10 +145,22 @@ test.assertion('包含', 'multipart/form-data', response.json()['type'])`,
 test.assertion('相等', ${IN_STOCK - BOUGHT}, response.json()['stock'])`,
     },
   },
+  {
+    interface: 6,
+    meant: '成功',
+    content: {
+      title: '没有的商品',
+      headers: {},
+      request: {},
+      setup_script: '',
+      teardown_script: "test.assertion('相等', 404, response.status_code)",
+    },
+  },
 ]
 
-/** What running the flow answered (seed 000 五.1.5), as far as the demo reads it. */
+/** What running a flow answered (seed 000 五.1.5), as far as the demo reads it. */
 export type FlowOutcome = Readonly<{
+  name: string
   all: number
   success: number
   fail: number
@@ -148,6 +168,9 @@ export type FlowOutcome = Readonly<{
   cases: readonly Outcome[]
   record: number
 }>
+
+/** What running the task answered (seed 000 六.1.6): one entry for each flow. */
+export type TaskOutcome = FlowOutcome & Readonly<{ results: readonly Omit<FlowOutcome, 'record'>[] }>
 
 /** The result of one of its cases. */
 export type Outcome = Readonly<{
@@ -161,15 +184,16 @@ export type Outcome = Readonly<{
   assertions: readonly Readonly<{ method: string; expected: unknown; actual: unknown; passed: boolean }>[]
 }>
 
-/** A sentence for each outcome that is not what the story means it to be; none when all went as it should. */
-export function surprises(outcomes: readonly Outcome[]): string[] {
-  return CASES.flatMap(({ meant, content: { title } }, nth) => {
+/** A sentence for each outcome of a flow that is not what the story means it to be; none when all went as it should. */
+export function surprises({ cases }: (typeof SCENES)[number], outcomes: readonly Outcome[]): string[] {
+  return cases.flatMap((each, nth) => {
+    const { meant, content } = CASES[each] as StoryCase
     const outcome = outcomes[nth]
-    if (outcome?.state !== meant) return [`${title} should be ${meant} and is ${outcome?.state ?? 'not run'}`]
+    if (outcome?.state !== meant) return [`${content.title} should be ${meant} and is ${outcome?.state ?? 'not run'}`]
     const failed = outcome.assertions.filter(({ passed }) => !passed)
     const planted = failed.every(({ expected, actual }) => expected === 8 && actual === 10)
     if (meant === '失败' && (failed.length !== 1 || !planted))
-      return [`${title} failed at something else than the stock`]
+      return [`${content.title} failed at something else than the stock`]
     return []
   })
 }

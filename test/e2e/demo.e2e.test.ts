@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { CASES, type Outcome, surprises } from '../../scripts/demo/story.ts'
+import { CASES, type Outcome, SCENES, surprises } from '../../scripts/demo/story.ts'
 import { type Command, runCommand, temporaryFolder } from '../support/command.ts'
 
 describe('npm run demo', () => {
@@ -29,10 +29,18 @@ describe('npm run demo', () => {
     const { code, output, errors } = await demo(['--once']).ended
     expect(errors).toBe('')
     expect(code).toBe(0)
-    for (const { meant, content } of CASES) expect(output).toContain(`${meant}  ${content.title}\n`)
+    for (const place of SCENES[0].cases) {
+      expect(output).toContain(`${CASES[place]?.meant}  ${CASES[place]?.content.title}\n`)
+    }
     expect(output).toContain('相等: expected 8, actual 10\n')
     expect(output).toMatch(/report: http:\/\/127\.0\.0\.1:\d+\/api\/testTask\/report\/\d+\/\n/)
     expect(output).toContain('5 成功, 1 失败 (on purpose), 0 错误')
+    expect(output).toContain(
+      '注册登录下单: 5 of 6 成功\n  浏览商品: 2 of 2 成功\n\n  7 成功, 1 失败 (on purpose), 0 错误\n',
+    )
+    expect(output).toMatch(/"task": ?"每晚回归".*"pass_rate": ?"87.50"/)
+    const [, html = ''] = /HTML report, to open in a browser: (\S+)\n/.exec(output) ?? []
+    expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>[^]*每晚回归[^]*下单后库存减少/i)
     // Not a terminal: no colours.
     expect(output).not.toContain('\u001b')
   }, 180_000)
@@ -70,7 +78,8 @@ describe('npm run demo', () => {
 })
 
 describe('what counts as a demo that went wrong', () => {
-  const asMeant = CASES.map(({ meant, content: { title } }): Outcome => {
+  const [FLOW] = SCENES
+  const asMeant = CASES.slice(0, FLOW.cases.length).map(({ meant, content: { title } }): Outcome => {
     const assertion = { method: '相等', expected: 8, actual: 10, passed: meant === '成功' }
     return { name: title, state: meant, run_time: '0.1s', log_data: [], assertions: [assertion] }
   })
@@ -78,7 +87,8 @@ describe('what counts as a demo that went wrong', () => {
     asMeant.map((outcome, nth) => (nth === CASES.length - 1 ? { ...outcome, ...change } : outcome))
 
   test('nothing, when every case got the verdict that it is meant to get', () => {
-    expect(surprises(asMeant)).toEqual([])
+    expect(surprises(FLOW, asMeant)).toEqual([])
+    expect(surprises(SCENES[1], [asMeant[2] as Outcome, asMeant[2] as Outcome])).toEqual([])
   })
 
   test.each([
@@ -91,6 +101,6 @@ describe('what counts as a demo that went wrong', () => {
     ['a case that fails without an assertion', withLast({ assertions: [] })],
     ['cases that were not run', asMeant.slice(0, 2)],
   ])('%s', (_, outcomes) => {
-    expect(surprises(outcomes)).not.toEqual([])
+    expect(surprises(FLOW, outcomes)).not.toEqual([])
   })
 })
