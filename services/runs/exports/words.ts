@@ -46,28 +46,44 @@ export function laidOut(value: Value): string {
 }
 
 /** Why a case did not succeed, in one line; empty when nothing says so. */
-export function reasonOf({ state, assertions, log_data }: ShownResult): string {
+export function reasonOf({ state, assertions, log_data: log }: ShownResult): string {
   if (state === '成功') return ''
-  const failed = assertions.find(({ passed }) => !passed)
-  if (state === '失败' && failed) {
-    const [expected, actual] = [failed.expected, failed.actual].map((value) => oneLine(valueText(value), ONE_LINE))
-    return `${oneLine(failed.method)}：预期 ${expected}，实际 ${actual}`
+  if (state === '错误') return oneLine(thrown(log.findLast(([level]) => level === 'EXCEPT')?.[1] ?? ''))
+  const unmet = assertions.find(({ passed }) => !passed)
+  if (unmet) {
+    const [expected, actual] = [unmet.expected, unmet.actual].map((value) => oneLine(valueText(value), ONE_LINE))
+    return `${oneLine(unmet.method)}：预期 ${expected}，实际 ${actual}`
   }
-  // The last line of a traceback says what it was; the case's last line, which is its verdict, only that it was.
-  const thrown = log_data.findLast(([level]) => level === 'EXCEPT')?.[1]
-  return oneLine(thrown?.trimEnd().split('\n').at(-1) ?? '')
+  // An assertion of Python's own stands in the log alone: before the last line, which says only that the case failed.
+  return oneLine(
+    log
+      .slice(0, -1)
+      .findLast(([level]) => level === 'WARNING')?.[1]
+      .replace(/^【WARNING】\s*\|\s*/, '') ?? '',
+  )
 }
 
-/** A text as one line of at most so many characters. */
+/** What a traceback ends with; what is none is told in whole. */
+function thrown(text: string): string {
+  const [, after = text] = /^Traceback [^]*^ +File [^\n]*\n(?: [^\n]*\n)*([^]*)$/m.exec(text) ?? []
+  return after
+}
+
+/** A text as one line of at most so many characters: of what is longer the beginning and the end. */
 function oneLine(text: string, most = 200): string {
-  // What is much longer is not looked at to its end.
   const characters = Array.from(
-    text
-      .slice(0, 4 * most)
+    ends(text, 4 * most)
       .replaceAll(/\s+/g, ' ')
       .trim(),
   )
-  return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : characters.join('')
+  if (characters.length <= most) return characters.join('')
+  const head = Math.ceil((most - 1) / 2)
+  return `${characters.slice(0, head).join('')}…${characters.slice(head + 1 - most).join('')}`
+}
+
+/** What is much longer than a line is not looked at in its middle. */
+function ends(text: string, most: number): string {
+  return text.length <= 2 * most ? text : text.slice(0, most) + text.slice(-most)
 }
 
 /** Seconds of `0.455s`. */
