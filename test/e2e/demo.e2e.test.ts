@@ -84,7 +84,7 @@ describe('what counts as a demo that went wrong', () => {
     return { name: title, state: meant, run_time: '0.1s', log_data: [], assertions: [assertion] }
   })
   const withLast = (change: Partial<Outcome>): Outcome[] =>
-    asMeant.map((outcome, nth) => (nth === CASES.length - 1 ? { ...outcome, ...change } : outcome))
+    asMeant.map((outcome, nth) => (nth === asMeant.length - 1 ? { ...outcome, ...change } : outcome))
 
   test('nothing, when every case got the verdict that it is meant to get', () => {
     expect(surprises(FLOW, asMeant)).toEqual([])
