@@ -3,7 +3,7 @@ import { Rejected } from '../../contracts/core.ts'
 import type { InterfaceFields } from '../../contracts/interface.ts'
 import { findInterface, listInterfaces } from '../../projections/interfaces.ts'
 import { aggregates } from '../../services/commands/aggregates.ts'
-import type { InterfaceCommand } from '../../services/commands/interface.ts'
+import type { InterfaceCommand, LiveInterface } from '../../services/commands/interface.ts'
 import { referred } from '../../services/commands/visible.ts'
 import type { Modules } from './modules.ts'
 import { resourceRoutes } from './resource.ts'
@@ -72,16 +72,15 @@ export function interfaceRoutes(modules: Modules): readonly Route[] {
         return { type: 'CreateInterface', data: { id: fresh, ...data } }
       },
       async change(state, { project, ...changes }): Promise<InterfaceCommand> {
-        if (state.status === 'live') await checkModule(changes.module, state.project)
-        return { type: 'ChangeInterface', ...(project !== undefined && { project }), changes }
+        const filed = state.status === 'live' ? await moduleAfter(state, changes.module) : {}
+        return {
+          type: 'ChangeInterface',
+          ...(project !== undefined && { project }),
+          changes: { ...changes, ...filed },
+        }
       },
       remove: { type: 'DeleteInterface' },
-      async render(state) {
-        if (state.status !== 'live') return {}
-        // A removed module leaves its interfaces as they are.
-        const { module, project } = state
-        return shown({ ...state, module: module !== null && (await isModuleOf(module, project)) ? module : null })
-      },
+      render: (state) => (state.status === 'live' ? shown(state) : {}),
     },
     modules,
   )
@@ -90,8 +89,21 @@ export function interfaceRoutes(modules: Modules): readonly Route[] {
     return (await visible.modules(project))?.state.modules.get(module) !== undefined
   }
 
-  async function checkModule(module: number | null | undefined, project: number): Promise<void> {
-    if (module === undefined || module === null || (await isModuleOf(module, project))) return
+  /**
+   * What a change, which may name a module or none, makes of the one that the interface lies in. A removed module leaves its interfaces
+   * as they are: the next change of one says that it lies in none, so that what is answered stands in the events.
+   */
+  async function moduleAfter(
+    { module: present, project }: LiveInterface,
+    wanted: number | null | undefined,
+  ): Promise<Pick<InterfaceFields, 'module'>> {
+    if (wanted !== undefined) await checkModule(wanted, project)
+    else if (present !== null && !(await isModuleOf(present, project))) return { module: null }
+    return {}
+  }
+
+  async function checkModule(module: number | null, project: number): Promise<void> {
+    if (module === null || (await isModuleOf(module, project))) return
     throw new Rejected('unknown_reference', `module：项目 ${project} 中没有模块 ${module}`, 'module')
   }
 }

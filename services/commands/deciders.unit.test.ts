@@ -49,6 +49,17 @@ describe('an interface', () => {
     when({ project: 8 }).refused('invalid', 'project')
     when({ project: 7, changes: { url: '/users/login/' } }).gives()
   })
+  test('lies in no module until it is filed in one', () => {
+    expect(given(httpInterface, created).state).toMatchObject({ module: null })
+    const when = (module: number | null) =>
+      given(httpInterface, created, { type: 'InterfaceChanged', data: { module: 2 } }).when({
+        type: 'ChangeInterface',
+        changes: { module },
+      })
+    when(2).gives()
+    when(3).gives({ type: 'InterfaceChanged', data: { module: 3 } })
+    when(null).gives({ type: 'InterfaceChanged', data: { module: null } })
+  })
   test('is deleted once', () => {
     given(httpInterface, created).when({ type: 'DeleteInterface' }).gives({ type: 'InterfaceDeleted', data: {} })
     given(httpInterface, created, { type: 'InterfaceDeleted', data: {} })

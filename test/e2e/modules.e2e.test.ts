@@ -301,7 +301,11 @@ describe('an interface', () => {
     await platform.call('DELETE', `${MODULES}${users}/`)
     expect((await platform.call('GET', path)).body).toMatchObject({ id, module: null })
     expect(await list(INTERFACES)).toMatchObject([{ id, module: null }])
-    expect((await platform.call('PATCH', path, { name: '改' })).body).toMatchObject({ name: '改', module: null })
+    const named = await platform.eventsOf(async () => {
+      const { body } = await platform.call('PATCH', path, { name: '改' })
+      expect(body).toMatchObject({ name: '改', module: null })
+    })
+    expect(named.map(({ data }) => data)).toEqual([{ name: '改', module: null }])
     // What was read can be written back.
     expect((await platform.call('PATCH', path, { module: null })).status).toBe(200)
     expect((await platform.call('GET', `/api/TestInterFace/cases/${owned.id}/`)).body.interface).toEqual({
@@ -336,12 +340,13 @@ describe('a repeat with its key', () => {
       // Nothing changes, and that is remembered too.
       ['PATCH', `${MODULES}${two}/`, { parent: one }, newKey()],
       ['PUT', `${MODULES}${two}/`, { name: '改', project }, newKey()],
+      ['POST', INTERFACES, anInterface({ module: one }), newKey()],
       ['DELETE', `${MODULES}${one}/`, undefined, newKey()],
       ['DELETE', `${MODULES}${two}/`, undefined, newKey()],
     ]
     const first: unknown[] = []
     for (const call of calls) first.push(await send(...call))
-    expect(first.map((answer) => (answer as [number])[0])).toEqual([201, 200, 200, 200, 204, 204])
+    expect(first.map((answer) => (answer as [number])[0])).toEqual([201, 200, 200, 200, 201, 204, 204])
     await platform.restart()
     const again: unknown[] = []
     const events = await platform.eventsOf(async () => {
