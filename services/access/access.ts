@@ -9,8 +9,8 @@ import { apiTokenUsesMigration, createApiTokenUses } from './api-token-uses.ts'
 import { type ApiTokens, createApiTokens } from './api-tokens.ts'
 import { createGuesses, failedLoginsMigration } from './guesses.ts'
 import { createLogins, type Logins } from './logins.ts'
-import { createRecentFolds } from './recent-folds.ts'
-import { createStandings } from './standings.ts'
+import { recentFolds } from './recent-folds.ts'
+import { createStandings, type Views } from './standings.ts'
 import { createTokens } from './tokens.ts'
 import { createUsers, type Users } from './users.ts'
 
@@ -31,16 +31,20 @@ export function createAccess(deps: {
   mac: (text: string) => string
   timeZone: string
   log: Log
+  /** A clock of milliseconds that never runs backwards. */
+  now?: () => number
 }): Access {
-  const { db, folds, handle, writes, nextId, models, jwtSecret, mac, timeZone, log } = deps
-  const recent = createRecentFolds(folds)
-  const standings = createStandings(recent)
+  const { db, folds, handle, writes, nextId, models, jwtSecret, mac, timeZone, log, now } = deps
+  const views: Views = {
+    recent: createStandings(recentFolds(folds, now)),
+    present: createStandings(folds.refresh.bind(folds)),
+  }
   const guesses = createGuesses({ db, mac })
   const uses = createApiTokenUses({ db, timeZone, log })
   return {
     users: createUsers({ folds, handle, writes, guesses, nextId, readModels: models }),
-    logins: createLogins({ standings, tokens: createTokens(jwtSecret), guesses, handle, writes }),
-    apiTokens: createApiTokens({ folds: recent, standings, writes, uses, models }),
+    logins: createLogins({ views, tokens: createTokens(jwtSecret), guesses, handle, writes }),
+    apiTokens: createApiTokens({ views, writes, uses, models }),
     stop: uses.stop,
   }
 }

@@ -1,18 +1,17 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { Rejected } from '../../contracts/core.ts'
-import { apiTokenStream, type Role } from '../../contracts/user.ts'
+import type { Role } from '../../contracts/user.ts'
 import { type ApiTokenRow, listApiTokens } from '../../projections/api-tokens.ts'
 import type { Page, Search, Window } from '../../projections/page.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { aggregates } from '../commands/aggregates.ts'
-import { apiToken, type ApiTokenCommand, type ApiTokenState, type LiveApiToken } from '../commands/api-token.ts'
+import type { ApiTokenCommand, ApiTokenState, LiveApiToken } from '../commands/api-token.ts'
 import type { CommandContext } from '../commands/handle.ts'
 import type { Member } from '../commands/team.ts'
 import type { Outcome, Writes } from '../commands/writes.ts'
 import type { ApiTokenUses } from './api-token-uses.ts'
 import { type Caller, lesserRole } from './permissions.ts'
-import type { RecentFolds } from './recent-folds.ts'
-import type { Standings } from './standings.ts'
+import { letIn, type Views } from './standings.ts'
 
 /** What is sent begins with it, so that those who search code for secrets find what should not be there. */
 export const API_TOKEN_PREFIX = 'tl_'
@@ -42,17 +41,16 @@ export type ApiTokens = Readonly<{
 }>
 
 export function createApiTokens(deps: {
-  folds: RecentFolds
-  standings: Standings
+  views: Views
   writes: Writes
   uses: ApiTokenUses
   models: ReadModels
 }): ApiTokens {
-  const { folds, standings, writes, uses, models } = deps
+  const { views, writes, uses, models } = deps
 
   /** The owner as an active member, and where the team stood then. */
   async function present(owner: Caller): Promise<{ member: Member; team_revision: number }> {
-    const { state, revision } = await standings.team()
+    const { state, revision } = await views.present.team()
     const member = state.members.get(owner.id)
     if (!member?.active) throw new Rejected('forbidden', '没有权限执行该操作')
     return { member, team_revision: Number(revision) }
@@ -106,13 +104,15 @@ export function createApiTokens(deps: {
     async authenticate(text) {
       const [, id] = API_TOKEN.exec(text) ?? []
       if (id === undefined) return undefined
-      const { state } = await folds.read(apiToken, apiTokenStream(Number(id)))
-      if (state.status !== 'live' || !isOf(text, state)) return undefined
-      const standing = await standings.of(state.owner)
-      if (!standing || !outlives(state, standing.member)) return undefined
-      uses.note(state.id)
-      const { member } = standing
-      return { id: member.id, username: member.username, role: lesserRole(state.role, member.role), via: 'token' }
+      const caller = await letIn(views, async (standings): Promise<Caller | undefined> => {
+        const token = await standings.apiToken(Number(id))
+        if (token.status !== 'live' || !isOf(text, token)) return undefined
+        const member = (await standings.of(token.owner))?.member
+        if (!member || !outlives(token, member)) return undefined
+        return { id: member.id, username: member.username, role: lesserRole(token.role, member.role), via: 'token' }
+      })
+      if (caller) uses.note(Number(id))
+      return caller
     },
   }
 }

@@ -7,7 +7,7 @@ import type { Writes } from '../commands/writes.ts'
 import type { Guesses } from './guesses.ts'
 import { checkPassword } from './passwords.ts'
 import type { Caller } from './permissions.ts'
-import type { Standing, Standings } from './standings.ts'
+import { letIn, type Standing, type Views } from './standings.ts'
 import { type Claims, LIFETIME, type Tokens } from './tokens.ts'
 
 /** What someone shows who wants to come in, and from where. */
@@ -34,26 +34,28 @@ export type Logins = Readonly<{
 }>
 
 export function createLogins(deps: {
-  standings: Standings
+  views: Views
   tokens: Tokens
   guesses: Guesses
   handle: Handle
   writes: Writes
 }): Logins {
-  const { standings, tokens, guesses, handle, writes } = deps
+  const { views, tokens, guesses, handle, writes } = deps
 
-  async function holder(claims: Claims): Promise<Standing | undefined> {
-    const standing = await standings.of(claims.user_id)
-    if (!standing || claims.epoch !== epochOf(standing)) return undefined
-    return standing.account.logged_out.has(sessionOf(claims)) ? undefined : standing
+  function holder(claims: Claims): Promise<Standing | undefined> {
+    return letIn(views, async (standings) => {
+      const standing = await standings.of(claims.user_id)
+      if (!standing || claims.epoch !== epochOf(standing)) return undefined
+      return standing.account.logged_out.has(sessionOf(claims)) ? undefined : standing
+    })
   }
 
   return {
     async login({ username, password, address }) {
       const standing = await guesses.counted({ username, address }, async () => {
-        const account = await standings.account(username)
+        const account = await views.present.account(username)
         const right = await checkPassword(password, account?.password_hash)
-        return right && account ? standings.of(account.id) : undefined
+        return right && account ? views.present.of(account.id) : undefined
       })
       if (!standing) return undefined
       const session = randomBytes(16).toString('hex')

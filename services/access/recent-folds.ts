@@ -12,13 +12,11 @@ export const BELIEVED_FOR = 500
 /** Streams of which is known when they were read. */
 const MOST = 20_000
 
-/** Folds that are never older than `BELIEVED_FOR`: what decides who comes in. Throws when the log cannot be read. */
-export type RecentFolds = Readonly<{
-  read<S, C, E extends Event>(decider: Decider<S, C, E>, stream: StreamId): Promise<Folded<S>>
-}>
+/** What decides who comes in reads streams by it. Throws when the log cannot be read. */
+export type ReadFold = <S, C, E extends Event>(decider: Decider<S, C, E>, stream: StreamId) => Promise<Folded<S>>
 
-/** `now` is a clock of milliseconds that never runs backwards. */
-export function createRecentFolds(folds: Folds, now: () => number = () => performance.now()): RecentFolds {
+/** Reads folds that are never older than `BELIEVED_FOR`. `now` is a clock of milliseconds that never runs backwards. */
+export function recentFolds(folds: Folds, now: () => number = () => performance.now()): ReadFold {
   const readAt = new Recent<StreamId, number>(MOST)
   const reading = new Map<StreamId, Promise<Folded<unknown>>>()
 
@@ -33,12 +31,10 @@ export function createRecentFolds(folds: Folds, now: () => number = () => perfor
     })
   }
 
-  return {
-    read<S, C, E extends Event>(decider: Decider<S, C, E>, stream: StreamId) {
-      const at = readAt.get(stream)
-      if (at !== undefined && now() - at < BELIEVED_FOR) return folds.read(decider, stream)
-      // Requests that come at once look once.
-      return (reading.get(stream) as Promise<Folded<S>> | undefined) ?? look(decider, stream)
-    },
+  return <S, C, E extends Event>(decider: Decider<S, C, E>, stream: StreamId) => {
+    const at = readAt.get(stream)
+    if (at !== undefined && now() - at < BELIEVED_FOR) return folds.read(decider, stream)
+    // Requests that come at once look once.
+    return (reading.get(stream) as Promise<Folded<S>> | undefined) ?? look(decider, stream)
   }
 }
