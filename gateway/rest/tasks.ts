@@ -56,7 +56,10 @@ const PRINTED_DETAIL = {
   project: 1,
 }
 
-/** Test tasks (seed 000 六.1). A scene that is deleted leaves the answers of its tasks, not their events. */
+/**
+ * Test tasks (seed 000 六.1). A scene that is deleted leaves its tasks as they are, and is not shown: the next change of one says that it
+ * holds the scene no longer, so that what is answered stands in the events.
+ */
 export function taskRoutes(modules: Modules): readonly Route[] {
   const { models, visible } = modules
 
@@ -108,7 +111,7 @@ export function taskRoutes(modules: Modules): readonly Route[] {
         const row = await findTask(models, wanted)
         if (!row) return undefined
         const scene = await present(row.scenes)
-        const body = { ...shown(row), scene, scenes: scene.map((one) => one.id) }
+        const body = { ...shown(row), scene, scenes: idsOf(scene) }
         return { body, revision: BigInt(row.revision) }
       },
 
@@ -122,7 +125,7 @@ export function taskRoutes(modules: Modules): readonly Route[] {
       async change(state, { name, project, concurrency, ...sent }): Promise<TaskCommand> {
         // One that would move to another project is refused for that, not for its scenes.
         const stays = state.status === 'live' && (project ?? state.project) === state.project
-        const scenes = stays ? await scenesOf(sent, state.project) : undefined
+        const scenes = stays ? ((await scenesOf(sent, state.project)) ?? idsOf(await present(state.scenes))) : undefined
         return {
           type: 'ChangeTask',
           ...(project !== undefined && { project }),
@@ -134,14 +137,15 @@ export function taskRoutes(modules: Modules): readonly Route[] {
         }
       },
       remove: { type: 'DeleteTask' },
-      async render(state) {
-        if (state.status !== 'live') return {}
-        const scenes = (await present(state.scenes)).map((one) => one.id)
-        return { ...shown(state), scene: scenes, scenes }
-      },
+      render: (state) =>
+        state.status === 'live' ? { ...shown(state), scene: state.scenes, scenes: state.scenes } : {},
     },
     modules,
   )
+}
+
+function idsOf(scenes: readonly { id: number }[]): readonly number[] {
+  return scenes.map((scene) => scene.id)
 }
 
 function shown({ id: wanted, name, project, concurrency }: TaskFields & { id: number; project: number }): object {

@@ -15,7 +15,7 @@ export type TaskCommand =
   | { type: 'ChangeTask'; project?: number; changes: Partial<TaskFields> }
   | { type: 'DeleteTask' }
 
-/** Scenes that are run together (seed 000 六.1). One that is deleted stays among them, and is neither shown nor run. */
+/** Scenes that are run together (seed 000 六.1). One that is deleted stays among them until the next change, neither shown nor run. */
 export const task: Decider<TaskState, TaskCommand, TaskEvent> = {
   initial: { status: 'none' },
 

@@ -119,7 +119,7 @@ describe('the scenes of a task', () => {
     ])
   })
 
-  test('that are deleted are left out of answers, and stay in what was written', async () => {
+  test('that are deleted are left out of answers, and of the task at its next change', async () => {
     const task = await newTask([login, order, login])
     const path = `${TASKS}${task}/`
     expect((await platform.call('DELETE', `${SCENES}${login}/`)).status).toBe(204)
@@ -128,12 +128,18 @@ describe('the scenes of a task', () => {
       const renamed = await platform.call('PATCH', path, { name: '冒烟测试' })
       expect(renamed.body).toMatchObject({ scene: [order], scenes: [order] })
     })
-    expect(events).toEqual([{ stream: `task-${task}`, type: 'TaskChanged', data: { name: '冒烟测试' } }])
+    expect(events).toEqual([
+      { stream: `task-${task}`, type: 'TaskChanged', data: { name: '冒烟测试', scenes: [order] } },
+    ])
     expect(await refused('PATCH', path, { scenes: [order, login] })).toEqual([422, 'unknown_reference', 'scenes.1'])
     const read = await bodyOf(path)
     expect((await platform.call('PUT', path, read)).body).toMatchObject({ scenes: [order] })
     expect((await platform.call('DELETE', `${SCENES}${order}/`)).status).toBe(204)
     expect(await scenesOf(task)).toEqual([])
+    // Nothing was asked for, and yet something is answered that no event said.
+    const said = await platform.eventsOf(() => platform.call('PATCH', path, {}))
+    expect(said.map(({ data }) => data)).toEqual([{ scenes: [] }])
+    expect(await platform.eventsOf(() => platform.call('PATCH', path, {}))).toEqual([])
   })
 
   test('deleted while the task is written are there or not, and nothing else happens', async () => {
@@ -269,11 +275,14 @@ describe('a repeat with its key', () => {
     return [status, text, headers.get('etag')]
   }
 
-  test('is answered as at first, whatever has become of the task and its project, after a restart too', async () => {
-    const task = await newTask([login])
+  test('is answered as at first, whatever has become of the task, its scenes and its project, after a restart too', async () => {
+    const pay = await newScene('支付')
+    const task = await newTask([pay])
     const path = `${TASKS}${task}/`
+    expect((await platform.call('DELETE', `${SCENES}${pay}/`)).status).toBe(204)
     const calls: Parameters<typeof send>[] = [
       ['POST', TASKS, { name: '回归测试', project, scene: [login, order] }, 'create'],
+      ['PATCH', path, { name: '改' }, 'rename'],
       ['PATCH', path, { scenes: [order, login], concurrency: 2 }, 'change'],
       // Nothing changes, and that is remembered too.
       ['PATCH', path, { concurrency: 2 }, 'change nothing'],
@@ -282,7 +291,8 @@ describe('a repeat with its key', () => {
     ]
     const first: unknown[] = []
     for (const call of calls) first.push(await send(...call))
-    expect(first.map((answer) => (answer as [number])[0])).toEqual([201, 200, 200, 200, 204])
+    expect(first.map((answer) => (answer as [number])[0])).toEqual([201, 200, 200, 200, 200, 204])
+    expect((await platform.call('DELETE', `${SCENES}${login}/`)).status).toBe(204)
     expect((await platform.call('DELETE', `${PROJECTS}${project}/`)).status).toBe(204)
     await platform.restart()
     const again: unknown[] = []
