@@ -217,10 +217,12 @@ test('what has come since is told in the order in which it came, and no result i
     { flow: 0, index: 0, revision: 3, state: '成功', name: null, run_time: null, whole: inBlob },
     { flow: 0, index: 1, revision: 4, state: '成功', name: 'c', run_time: '0.001s', whole: null },
   ]
-  expect(await resultsAfter(models, 1, 0, 10)).toEqual([a, b, c])
-  expect(await resultsAfter(models, 1, 2, 10)).toEqual([b, c])
-  expect(await resultsAfter(models, 1, 2, 1)).toEqual([b])
-  expect(await resultsAfter(models, 1, 4, 10)).toEqual([])
+  const run = await findRun(models, 1)
+  expect(await resultsAfter(models, 1, 0, 10)).toEqual({ run, results: [a, b, c] })
+  expect(await resultsAfter(models, 1, 2, 10)).toEqual({ run, results: [b, c] })
+  expect(await resultsAfter(models, 1, 2, 1)).toEqual({ run, results: [b] })
+  expect(await resultsAfter(models, 1, 4, 10)).toEqual({ run, results: [] })
+  expect(await resultsAfter(models, 3, 0, 10)).toBeUndefined()
 })
 
 test('a result that is told again by a later attempt stands once', async () => {

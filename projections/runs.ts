@@ -284,23 +284,38 @@ export type NewResult = Readonly<{
   whole: ResultRow['result'] | null
 }>
 
-/** Results of a run that came after a revision, in the order in which they came, `most` of them at most. */
+type Joined = RunRow & Readonly<{ at: string | null; told: string }>
+
+/**
+ * A run, and its results that came after a revision, in the order in which they came, `most` of them at most: both of one moment, so
+ * that one that has ended lacks none. Undefined when there is no such run.
+ */
 export async function resultsAfter(
   models: ReadModels,
-  run: number,
+  id: number,
   revision: number,
   most: number,
-): Promise<readonly NewResult[]> {
-  const rows = await models.query<Omit<NewResult, 'revision' | 'whole'> & { revision: string; whole: string | null }>(
-    `select flow, "index", revision, state, name, run_time, case when name is null then result end as whole
-     from ${models.table('run_results')} where run = $1 and revision > $2 order by revision limit $3`,
-    [run, revision, most],
+): Promise<Readonly<{ run: RunRow; results: readonly NewResult[] }> | undefined> {
+  const columns = RECORD_COLUMNS.map((name) => `runs."${name}"`).join(', ')
+  const rows = await models.query<Joined>(
+    `select ${columns}, results.revision as at,
+            json_build_object('flow', flow, 'index', "index", 'state', results.state, 'name', results.name,
+              'run_time', run_time, 'whole', case when results.name is null then result end) as told
+     from ${models.table('runs')} runs
+     left join lateral (
+       select flow, "index", revision, state, name, run_time, result from ${models.table('run_results')}
+       where run = runs.id and revision > $2 order by revision limit $3
+     ) results on true
+     where runs.id = $1 order by results.revision`,
+    [id, revision, most],
   )
-  return rows.map((row) => ({
-    ...row,
-    revision: Number(row.revision),
-    whole: row.whole === null ? null : (JSON.parse(row.whole) as ResultRow['result']),
-  }))
+  const [row] = rows
+  if (!row) return undefined
+  const { at: _, told: __, ...run } = row
+  const results = rows.flatMap(({ at, told }) =>
+    at === null ? [] : [{ revision: Number(at), ...(JSON.parse(told) as Omit<NewResult, 'revision'>) }],
+  )
+  return { run, results }
 }
 
 /** A run that has not ended; `claimed` while a runner has it, `attempt` is the last one, 0 for none. */

@@ -1,7 +1,7 @@
 import { runStream, type Verdict } from '../../contracts/run.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import type { ReadModels } from '../../projections/port.ts'
-import { findRun, flowsOf, type NewResult, resultsAfter, type RunRow } from '../../projections/runs.ts'
+import { flowsOf, type NewResult, resultsAfter, type RunRow } from '../../projections/runs.ts'
 import type { Folds } from '../commands/folds.ts'
 import { run } from '../commands/run.ts'
 import type { News } from './news.ts'
@@ -44,11 +44,10 @@ export function createRunProgresses(deps: {
   const { models, blobs, folds, news } = deps
 
   async function read(id: number, cursor: number): Promise<RunProgress | undefined> {
-    // The run before its results: of one that has ended none is missing then.
-    const row = await findRun(models, id)
-    if (!row) return undefined
-    const rows = await resultsAfter(models, id, cursor, MOST)
-    return { run: row, results: await finished(id, rows), next: rows.at(-1)?.revision ?? cursor }
+    const found = await resultsAfter(models, id, cursor, MOST)
+    if (!found) return undefined
+    const { run: row, results } = found
+    return { run: row, results: await finished(id, results), next: results.at(-1)?.revision ?? cursor }
   }
 
   async function finished(id: number, rows: readonly NewResult[]): Promise<readonly FinishedCase[]> {
