@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Counts } from '../../../contracts/run.ts'
+import { passRate } from '../record.ts'
 import type { FlowReport, RunReport } from '../report.ts'
 import { caseDetails, caseLink } from './html-case.ts'
 import { Markup, markup } from './markup.ts'
 import { type Room, roomIn, roomOf } from './room.ts'
 import { STYLE } from './style.ts'
-import { caveatOf, factsOf, isWebAddress, kindWord, passRate, stateWord } from './words.ts'
+import { caveatOf, factsOf, isWebAddress, kindWord, stateWord } from './words.ts'
 
 /** Nothing is fetched and no script runs, whatever a case has brought into the report: of styles this one alone counts. */
 const POLICY = [

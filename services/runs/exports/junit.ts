@@ -1,7 +1,8 @@
+import { durationOf } from '../record.ts'
 import type { FlowReport, RunReport, ShownResult } from '../report.ts'
 import { markup, type Markup } from './markup.ts'
 import { excerpt, excerptLines, type Room, roomIn, roomOf } from './room.ts'
-import { caveatOf, durationOf, laidOut, propertiesOf, reasonOf, secondsOf } from './words.ts'
+import { caveatOf, laidOut, propertiesOf, reasonOf, secondsOf } from './words.ts'
 
 /**
  * A run's report as CI servers read it (the schema of Jenkins' xunit plugin, which GitLab takes too): a suite for each flow, 失败 as

@@ -1,6 +1,7 @@
 import { parseJson, RawJson } from '../../../contracts/json.ts'
 import type { RunKind, RunTrigger } from '../../../contracts/run.ts'
 import { dumpsIndented } from '../../runner/case/python.ts'
+import { durationOf } from '../record.ts'
 import type { RunReport, ShownResult } from '../report.ts'
 
 /** What exports say of a run, in whatever format. */
@@ -22,11 +23,6 @@ export function caveatOf({ run }: RunReport): string | undefined {
   // What ended a run from outside is said of the run, not of a case.
   if (reason !== null) return `运行异常结束${left}：${reason}`
   return left !== '' || (state === 'error' && error === 0) ? `运行异常结束${left}` : undefined
-}
-
-/** Successful ones of all, in percent with two decimals, `0.00` when there are none. */
-export function passRate({ all, success }: Readonly<{ all: number; success: number }>): string {
-  return all === 0 ? '0.00' : ((success / all) * 100).toFixed(2)
 }
 
 type Value = ShownResult['assertions'][number]['expected']
@@ -117,12 +113,6 @@ export function durationWords(seconds: number): string {
     .join(' ')
 }
 
-/** Seconds that a run took, undefined before its end. One that nobody claimed ended when it began. */
-export function durationOf({ started_at: start, finished_at: end }: RunReport['run']): number | undefined {
-  if (end === null) return undefined
-  return start === null ? 0 : Math.max(0, Date.parse(end) - Date.parse(start)) / 1000
-}
-
 type Facts = readonly (readonly [name: string, value: string])[]
 
 function known(facts: readonly (readonly [string, string | null | undefined])[]): Facts {
@@ -141,7 +131,7 @@ export function factsOf({ run }: RunReport): Facts {
     ['触发方式', TRIGGERS[run.trigger]],
     ['开始时间', start && timeWords(start)],
     ['结束时间', end && timeWords(end)],
-    ['耗时', duration === undefined ? null : durationWords(duration)],
+    ['耗时', duration === null ? null : durationWords(duration)],
     ['构建', run.build],
     ['分支', run.branch],
     ['提交', run.commit],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { type JsonText, RawJson } from '../../../contracts/json.ts'
 import { assertion, caseWith, reportWith } from './report.fixture.ts'
-import { durationOf, durationWords, isWebAddress, laidOut, passRate, reasonOf, timeWords } from './words.ts'
+import { durationWords, isWebAddress, laidOut, reasonOf, timeWords } from './words.ts'
 
 describe('why a case did not succeed', () => {
   const VERDICT: [string, string] = ['WARNING', '【WARNING】  |   a执行——>【失败】\n']
@@ -72,23 +72,8 @@ test.each([
   expect(durationWords(seconds)).toBe(words)
 })
 
-test('a run took from its first claim to its end, nothing when nobody claimed it, and is not known before', () => {
-  const ran = (over: object): number | undefined => durationOf(reportWith([], over).run)
-  expect(ran({})).toBe(61.5)
-  expect(ran({ started_at: null })).toBe(0)
-  expect(ran({ finished_at: null })).toBeUndefined()
-})
-
 test('times are shown to the second, with their offset', () => {
   expect(timeWords('2026-11-21T15:56:54.606147+08:00')).toBe('2026-11-21 15:56:54 +08:00')
-})
-
-test.each([
-  [0, 0, '0.00'],
-  [3, 1, '33.33'],
-  [3, 3, '100.00'],
-])('of %d cases %d passed: %s', (all, success, rate) => {
-  expect(passRate({ all, success })).toBe(rate)
 })
 
 test('a long value is laid out in lines, and its numbers keep their digits', () => {
