@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { type JsonText, RawJson } from '../../../contracts/json.ts'
-import { assertion, caseWith, reportWith } from './report.fixture.ts'
+import { assertion, caseWith } from './report.fixture.ts'
 import { durationWords, isWebAddress, laidOut, reasonOf, timeWords } from './words.ts'
 
 describe('why a case did not succeed', () => {
