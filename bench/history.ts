@@ -223,7 +223,8 @@ test.save_env_variable('user_id', body['id'])
 print(body['username'])
 `
 
-function resultOf(nth: number, passed: boolean): CaseResult {
+/** A result of ordinary size. */
+export function resultOf(nth: number, passed: boolean): CaseResult {
   return {
     name: `用例 ${nth}`,
     log_data: [

@@ -4,8 +4,10 @@ import { eventStore } from './event-store.ts'
 import { describeMachine } from './machine.ts'
 import type { Bench, Figure, Measurement } from './measurement.ts'
 import { rebuildAll } from './rebuild.ts'
+import { records } from './records.ts'
 import { scene } from './scene.ts'
 import { start } from './start.ts'
+import { task } from './task.ts'
 
 const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'create-and-read': createAndRead,
@@ -14,6 +16,8 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   rebuild: rebuildAll,
   'case-run': caseRun,
   scene,
+  task,
+  records,
 }
 
 /** `npm run bench [-- NAME …] [-- --quick]`: measures, and prints one table of all figures, those with an aim first. */

@@ -11,6 +11,10 @@ export type Scenes = Readonly<{
   run(scene: number): Promise<void>
   /** Asks for a run and does not wait for it. */
   start(scene: number): Promise<void>
+  /** Makes a task of these scenes. */
+  makeTask(scenes: readonly number[]): Promise<number>
+  /** Runs it to its end, so many scenes at a time. Throws when a case did not succeed. */
+  runTask(task: number, concurrency: number): Promise<void>
 }>
 
 /** Cases that are made at the same time. */
@@ -35,6 +39,11 @@ export async function scenesOn(bench: Bench, platform: PlatformProcess, target: 
     })
   }
 
+  async function ran(path: string, wanted: object): Promise<void> {
+    const { all, success, state } = await send('POST', path, 200, { env, ...wanted })
+    if (state !== 'success') throw new Error(`of ${String(all)} cases ${String(success)} have succeeded`)
+  }
+
   return {
     async make({ cases, scripts }) {
       const scene = await create(send, '/api/testFlow/scenes/', { name: `${cases} 条用例`, project })
@@ -47,10 +56,9 @@ export async function scenesOn(bench: Bench, platform: PlatformProcess, target: 
       return scene
     },
 
-    async run(scene) {
-      const { all, success, state } = await send('POST', '/api/testFlow/scenes/run/', 200, { env, scene })
-      if (state !== 'success') throw new Error(`of ${String(all)} cases ${String(success)} have succeeded`)
-    },
+    run: (scene) => ran('/api/testFlow/scenes/run/', { scene }),
+    makeTask: (scenes) => create(send, '/api/testTask/tasks/', { name: '回归测试', project, scenes }),
+    runTask: (task, concurrency) => ran('/api/testTask/tasks/run/', { task, concurrency }),
 
     async start(scene) {
       await send('POST', '/api/testFlow/scenes/run/?wait=false', 202, { env, scene })

@@ -7,9 +7,11 @@ const ANSWER = `${HEAD}Content-Length: ${BODY.length}\r\n\r\n${BODY}`
 
 /**
  * A service that costs next to nothing: it reads requests no further than it must, gives them all one answer, and notes when each came.
- * `GET /seen` answers these times since it was last asked, in milliseconds of the clock that all processes of a machine share.
+ * `GET /seen` answers these times since it was last asked, in milliseconds of the clock that all processes of a machine share. Answers
+ * come at once, or after `ANSWER_AFTER_MS`.
  */
 export async function main(): Promise<void> {
+  const after = Number(process.env.ANSWER_AFTER_MS ?? 0)
   let seen: number[] = []
   const server = createServer((socket) => {
     socket.setNoDelay(true)
@@ -17,11 +19,13 @@ export async function main(): Promise<void> {
     readRequests(socket, (head) => {
       if (!head.startsWith('GET /seen ')) {
         seen.push(Number(process.hrtime.bigint()) / 1e6)
-        return ANSWER
+        if (after > 0) setTimeout(() => socket.write(ANSWER), after)
+        else socket.write(ANSWER)
+        return
       }
       const body = JSON.stringify(seen)
       seen = []
-      return `${HEAD}Content-Length: ${body.length}\r\n\r\n${body}`
+      socket.write(`${HEAD}Content-Length: ${body.length}\r\n\r\n${body}`)
     })
   })
   server.listen(0, '127.0.0.1', () => {
@@ -30,8 +34,8 @@ export async function main(): Promise<void> {
   process.once('SIGTERM', () => process.exit(0))
 }
 
-/** Calls `answer` with the head of each request as soon as all of it is there. Bodies have a length, none is chunked. */
-function readRequests(socket: Socket, answer: (head: string) => string): void {
+/** Calls `take` with the head of each request as soon as all of it is there. Bodies have a length, none is chunked. */
+function readRequests(socket: Socket, take: (head: string) => void): void {
   let unread = ''
   socket.setEncoding('latin1').on('data', (text: string) => {
     unread += text
@@ -42,7 +46,7 @@ function readRequests(socket: Socket, answer: (head: string) => string): void {
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0)
       if (unread.length < end + 4 + length) return
       unread = unread.slice(end + 4 + length)
-      socket.write(answer(head))
+      take(head)
     }
   })
 }
