@@ -62,10 +62,16 @@ ${tile('失败', run.fail, 'fail')}${tile('错误', run.error, 'error')}
 </dl>
 ${bar(run)}
 <dl class="facts">
-${factsOf(report).map(([name, value]) => markup`<div><dt>${name}</dt><dd>${value === run.url ? address(value) : value}</dd></div>`)}
+${factsOf(report).map(
+  ([name, value]) =>
+    markup`<div${value.length > MOST_NARROW && markup` class="wide"`}><dt>${name}</dt><dd>${value === run.url ? address(value) : value}</dd></div>`,
+)}
 </dl>
 </header>`
 }
+
+/** Characters of a fact beside which another has its place on a phone. */
+const MOST_NARROW = 28
 
 /** What was built may be said to stand anywhere; only what a browser opens as a page is a link. */
 function address(url: string): Markup | string {

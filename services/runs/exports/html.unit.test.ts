@@ -88,6 +88,13 @@ test('what did not succeed stands first and unfolded; then every case in its flo
   expect(await textsAt(page, '//li/a/@href')).toEqual(ids.map((id) => `#${id}`))
 })
 
+test('one failure among thousands is seen in the bar', async () => {
+  const page = htmlReport({ ...mixed, run: { ...mixed.run, all: 9_999, success: 9_998, fail: 1, error: 0 } })
+  const widths = (await textsAt(page, '//rect/@width')).map(Number)
+  expect(widths).toHaveLength(2)
+  expect(Math.min(...widths)).toBeGreaterThan(0.5)
+})
+
 test('beyond the first twenty they are folded', async () => {
   const page = htmlReport(
     reportWith([

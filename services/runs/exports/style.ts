@@ -62,6 +62,7 @@ summary { cursor: pointer; }
 .bar { display: block; width: 100%; height: 8px; margin-top: .75rem; border-radius: 4px; background: var(--sunk); }
 .bar rect { fill: var(--of); }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .5rem 1.5rem; margin-top: 1rem; }
+.facts .wide { grid-column: span 2; }
 .facts dt { font-size: .8rem; color: var(--soft); }
 .facts dd { unicode-bidi: isolate; white-space: pre-wrap; }
 
@@ -116,9 +117,8 @@ footer { margin-top: 2rem; font-size: .85rem; color: var(--soft); text-align: ce
   .tiles div { padding: .35rem .6rem; }
   .tiles dd { font-size: 1.15rem; }
   .facts { grid-template-columns: 1fr 1fr; gap: .4rem .75rem; }
-  .case > summary, .row { grid-template-columns: auto 1fr auto; padding: .5rem .6rem; }
+  .case > summary, .row { grid-template-columns: auto 1fr auto auto; column-gap: .5rem; padding: .5rem .6rem; }
   .case > summary .call, .row .call { grid-column: 2 / -1; grid-row: 2; }
-  .case > summary .status, .row .status { display: none; }
   .scene > summary .soft { grid-column: 3; }
   .reason { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden; }
   .in { padding: .1rem .6rem .6rem; }
