@@ -120,7 +120,7 @@ footer { margin-top: 2rem; font-size: .85rem; color: var(--soft); text-align: ce
   .case > summary, .row { grid-template-columns: auto 1fr auto auto; column-gap: .5rem; padding: .5rem .6rem; }
   .case > summary .call, .row .call { grid-column: 2 / -1; grid-row: 2; }
   .scene > summary .soft { grid-column: 3; }
-  .reason { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden; }
+  .reason { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 6; overflow: hidden; }
   .in { padding: .1rem .6rem .6rem; }
   .assertion { gap: .1rem .4rem; padding-left: .5rem; }
   pre { padding: .4rem .5rem; font-size: .75rem; max-height: 22rem; }
