@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { keyedBy, newKey } from '../support/keyed.ts'
 import { type Reply, startTestPlatform, type TestPlatform } from '../support/platform.ts'
-import { differences, printed } from '../support/printed.ts'
+import { printed, sentAsPrinted } from '../support/printed.ts'
+import { refusedBy } from '../support/refused.ts'
 
 /** Bugs (seed 000 八): the calls as they are printed, what is refused, and what bugs outlive. */
 
@@ -13,7 +15,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => platform.stop())
 beforeEach(async () => {
-  project = await made(PROJECTS, { name: '小小电商', leader: 'torin' })
+  project = await platform.made(PROJECTS, { name: '小小电商', leader: 'torin' })
   login = await newInterface('/user/login')
 })
 
@@ -22,58 +24,26 @@ const INTERFACES = '/api/TestInterFace/interfaces/'
 const BUGS = '/api/bug/bugs/'
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+08:00$/
 
-async function made(path: string, body: object): Promise<number> {
-  const answer = await platform.call('POST', path, body)
-  if (answer.status !== 201) throw new Error(`${path} answered ${answer.status}: ${answer.text}`)
-  return answer.body.id as number
-}
-
 const newInterface = (url: string, of = project): Promise<number> =>
-  made(INTERFACES, { name: '登录', url, method: 'post', type: '1', project: of })
+  platform.made(INTERFACES, { name: '登录', url, method: 'post', type: '1', project: of })
 const aBug = (more: object = {}) => ({ interface: login, desc: '登录返回500', info: {}, ...more })
 const list = async (query: string) => (await platform.call('GET', `${BUGS}?${query}`)).body
 const ids = async (query: string): Promise<number[]> => (await list(query)).map(({ id }: { id: number }) => id)
 
-let last = 0
-const newKey = (): Record<string, string> => ({ 'idempotency-key': `key-${++last}` })
-
-async function refused(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-  let answer!: Reply
-  const events = await platform.eventsOf(async () => {
-    answer = await platform.call(method, path, body, { headers })
-  })
-  expect(events).toEqual([])
-  expect(answer.body).toMatchObject({ error: expect.stringMatching(/\p{Script=Han}/u), code: expect.any(String) })
-  const fields = Object.keys(answer.body.fields ?? {})
-  for (const field of fields) expect(answer.body.error).toContain(field)
-  return [answer.status, answer.body.code, ...fields]
-}
-
-/** Sends a call and sees that status and shape are as printed. */
-async function asPrinted(call: string, method: string, path: string, body?: unknown) {
-  let answer!: Reply
-  const events = await platform.eventsOf(async () => {
-    answer = await platform.call(method, path, body)
-  })
-  const wanted = printed(call)
-  expect(answer.status).toBe(wanted.status)
-  // What a PATCH answers is not printed: it is what a detail does.
-  expect(differences(answer.body, wanted.answer ?? printed('bugs.detail').answer)).toEqual([])
-  return { body: answer.body, events }
-}
+const refused = refusedBy(() => platform)
+const asPrinted = sentAsPrinted(() => platform)
+const { repeated } = keyedBy(() => platform)
 
 test('a bug is reported, listed, read and changed as printed, and deleted', async () => {
   const request = { ...printed('bugs.create').request, interface: login }
-  const created = await asPrinted('bugs.create', 'POST', BUGS, request)
+  const created = await asPrinted('bugs.create', 'POST', BUGS, { body: request })
   const { id, create_time } = created.body as { id: number; create_time: string }
   expect(create_time).toMatch(TIME)
   const { id: _, ...sent } = request as typeof request & { id: number }
   expect(created.body).toEqual({ ...sent, id, create_time })
   const place = { interface: login, interface_url: '/user/login', project }
   const stream = `bug-${id}`
-  expect(created.events).toEqual([
-    { stream, type: 'BugReported', data: { ...sent, ...place, id, info: '{}', by: 'admin' } },
-  ])
+  expect(created.events).toEqual([{ type: 'BugReported', data: { ...sent, ...place, id, info: '{}', by: 'admin' } }])
 
   const listed = await asPrinted('bugs.list', 'GET', `${BUGS}?project=${project}&interface=${login}`)
   const { info: __, ...item } = { ...created.body, interface_url: '/user/login' }
@@ -85,10 +55,12 @@ test('a bug is reported, listed, read and changed as printed, and deleted', asyn
 
   // What is printed is what a list answers, sent back: nothing changes, and nothing is told.
   const printedChange = { ...printed('bugs.change').request, id: 77, interface: login }
-  const unchanged = await asPrinted('bugs.change', 'PATCH', `${BUGS}${id}/`, printedChange)
-  expect([unchanged.body, unchanged.events]).toEqual([detail.body, []])
-  const tester = await platform.userToken('tester', 'musen')
   let changed!: Reply
+  const none = await platform.eventsOf(async () => {
+    changed = await platform.call('PATCH', `${BUGS}${id}/`, printedChange)
+  })
+  expect([changed.status, changed.body, none]).toEqual([printed('bugs.change').status, detail.body, []])
+  const tester = await platform.userToken('tester', 'musen')
   const events = await platform.eventsOf(async () => {
     const body = { ...printedChange, status: '处理中' }
     changed = await platform.call('PATCH', `${BUGS}${id}/`, body, { token: tester })
@@ -182,7 +154,7 @@ describe('a report', () => {
 
 describe('a change', () => {
   test('is partial, and a replacement names the status', async () => {
-    const id = await made(BUGS, aBug({ user: '木森' }))
+    const id = await platform.made(BUGS, aBug({ user: '木森' }))
     const path = `${BUGS}${id}/`
     const patched = await platform.call('PATCH', path, { desc: '改' })
     expect(patched.body).toMatchObject({ desc: '改', info: {}, status: '未处理', user: '木森' })
@@ -201,14 +173,14 @@ describe('a change', () => {
   })
 
   test('takes a bug to another interface of its project alone', async () => {
-    const id = await made(BUGS, aBug())
+    const id = await platform.made(BUGS, aBug())
     const path = `${BUGS}${id}/`
     const token = await newInterface('/users/token/')
     const moved = await platform.call('PATCH', path, { interface: token })
     expect(moved.body).toMatchObject({ interface: token, interface_url: '/users/token/' })
     expect([await ids(`interface=${login}`), await ids(`interface=${token}`)]).toEqual([[], [id]])
 
-    const other = await made(PROJECTS, { name: '另一个', leader: 'b' })
+    const other = await platform.made(PROJECTS, { name: '另一个', leader: 'b' })
     const foreign = await newInterface('/user/login', other)
     expect(await refused('PATCH', path, { interface: foreign })).toEqual([422, 'invalid', 'interface'])
     expect(await refused('PATCH', path, { interface: 2_000_000_000 })).toEqual([422, 'unknown_reference', 'interface'])
@@ -232,7 +204,7 @@ describe('a change', () => {
 
 describe('a bug outlives', () => {
   test('its interface, of which it shows the last URL', async () => {
-    const id = await made(BUGS, aBug())
+    const id = await platform.made(BUGS, aBug())
     const path = `${BUGS}${id}/`
     await platform.call('PATCH', `${INTERFACES}${login}/`, { url: '/v2/login' })
     expect((await platform.call('GET', path)).body.interface_url).toBe('/v2/login')
@@ -250,7 +222,7 @@ describe('a bug outlives', () => {
   })
 
   test('its project, for who knows its id', async () => {
-    const id = await made(BUGS, aBug())
+    const id = await platform.made(BUGS, aBug())
     await platform.call('DELETE', `${PROJECTS}${project}/`)
     expect([await ids(`project=${project}`), await ids(`interface=${login}`)]).toEqual([[], []])
     expect(await ids('')).not.toContain(id)
@@ -263,14 +235,14 @@ describe('a bug outlives', () => {
 
 test('a list is by id, by project, interface, status and what the desc holds, in pages', async () => {
   const token = await newInterface('/users/token/')
-  const other = await made(PROJECTS, { name: '另一个', leader: 'b' })
+  const other = await platform.made(PROJECTS, { name: '另一个', leader: 'b' })
   const foreign = await newInterface('/user/login', other)
   const [one, two, three] = [
-    await made(BUGS, aBug({ desc: 'Login 500' })),
-    await made(BUGS, aBug({ interface: token, desc: '令牌', status: '处理中' })),
-    await made(BUGS, aBug({ desc: 'LOGIN 超时', status: '处理中' })),
+    await platform.made(BUGS, aBug({ desc: 'Login 500' })),
+    await platform.made(BUGS, aBug({ interface: token, desc: '令牌', status: '处理中' })),
+    await platform.made(BUGS, aBug({ desc: 'LOGIN 超时', status: '处理中' })),
   ]
-  const far = await made(BUGS, aBug({ interface: foreign, desc: 'login' }))
+  const far = await platform.made(BUGS, aBug({ interface: foreign, desc: 'login' }))
   const of = `project=${project}`
   expect(await ids(of)).toEqual([one, two, three])
   expect(await ids(`project=${other}`)).toEqual([far])
@@ -289,35 +261,24 @@ test('a list is by id, by project, interface, status and what the desc holds, in
 })
 
 test('a repeat with its key is answered as at first, whatever has become of the bug since', async () => {
-  const send = async (method: string, path: string, body: unknown, headers: Record<string, string>) => {
-    const { status, text, headers: answered } = await platform.call(method, path, body, { headers })
-    return [status, text, answered.get('etag')]
-  }
-  const id = await made(BUGS, aBug())
-  const calls: [string, string, unknown, Record<string, string>][] = [
-    ['POST', BUGS, aBug({ info: { b: 1 } }), newKey()],
-    ['PATCH', `${BUGS}${id}/`, { status: '处理中' }, newKey()],
-    ['PATCH', `${BUGS}${id}/`, { status: '处理中' }, newKey()],
-    ['PUT', `${BUGS}${id}/`, aBug({ status: '处理完' }), newKey()],
-    ['DELETE', `${BUGS}${id}/`, undefined, newKey()],
-  ]
-  const first: unknown[] = []
-  for (const call of calls) first.push(await send(...call))
-  expect(first.map((answer) => (answer as [number])[0])).toEqual([201, 200, 200, 200, 204])
-  await platform.restart()
-  const again: unknown[] = []
-  const events = await platform.eventsOf(async () => {
-    for (const call of calls) again.push(await send(...call))
-  })
-  expect([again, events]).toEqual([first, []])
-  const [, , , headers] = calls[0] ?? []
+  const path = `${BUGS}${await platform.made(BUGS, aBug())}/`
+  const statuses = await repeated(
+    ['POST', BUGS, aBug({ info: { b: 1 } })],
+    ['PATCH', path, { status: '处理中' }],
+    ['PATCH', path, { status: '处理中' }],
+    ['PUT', path, aBug({ status: '处理完' })],
+    ['DELETE', path],
+  )
+  expect(statuses).toEqual([201, 200, 200, 200, 204])
+  const headers = newKey()
+  await platform.call('POST', BUGS, aBug(), { headers })
   const wanted = [422, 'idempotency_key_reused', 'Idempotency-Key']
   expect(await refused('POST', BUGS, aBug({ info: { b: 2 } }), headers)).toEqual(wanted)
 })
 
 test('a viewer reads bugs, and writes none', async () => {
   const token = await platform.userToken('viewer')
-  const id = await made(BUGS, aBug())
+  const id = await platform.made(BUGS, aBug())
   const as = async (method: string, path: string, body?: unknown) =>
     (await platform.call(method, path, body, { token })).status
   for (const path of [BUGS, `${BUGS}${id}/`]) expect(await as('GET', path)).toBe(200)

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { keyedBy, newKey } from '../support/keyed.ts'
 import { type Reply, startTestPlatform, type TestPlatform } from '../support/platform.ts'
+import { refusedBy } from '../support/refused.ts'
 
 /** Modules: trees of folders, one for each project, and the interfaces that are filed in them. */
 
@@ -11,21 +13,15 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => platform.stop())
 beforeEach(async () => {
-  project = await made(PROJECTS, { name: '小小电商', leader: 'torin' })
+  project = await platform.made(PROJECTS, { name: '小小电商', leader: 'torin' })
 })
 
 const PROJECTS = '/api/testPro/projects/'
 const MODULES = '/api/testPro/modules/'
 const INTERFACES = '/api/TestInterFace/interfaces/'
 
-async function made(path: string, body: object): Promise<number> {
-  const answer = await platform.call('POST', path, body)
-  if (answer.status !== 201) throw new Error(`${path} answered ${answer.status}: ${answer.text}`)
-  return answer.body.id as number
-}
-
 const newModule = (name: string, parent: number | null = null, of = project): Promise<number> =>
-  made(MODULES, { name, project: of, parent })
+  platform.made(MODULES, { name, project: of, parent })
 const anInterface = (more: object = {}) => ({
   name: '登录',
   url: '/users/login/',
@@ -37,20 +33,8 @@ const anInterface = (more: object = {}) => ({
 
 const list = async (path: string, query = `project=${project}`) => (await platform.call('GET', `${path}?${query}`)).body
 
-let last = 0
-const newKey = (): Record<string, string> => ({ 'idempotency-key': `key-${++last}` })
-
-async function refused(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-  let answer!: Reply
-  const events = await platform.eventsOf(async () => {
-    answer = await platform.call(method, path, body, { headers })
-  })
-  expect(events).toEqual([])
-  expect(answer.body).toMatchObject({ error: expect.stringMatching(/\p{Script=Han}/u), code: expect.any(String) })
-  const fields = Object.keys(answer.body.fields ?? {})
-  for (const field of fields) expect(answer.body.error).toContain(field)
-  return [answer.status, answer.body.code, ...fields]
-}
+const refused = refusedBy(() => platform)
+const { send, repeated } = keyedBy(() => platform)
 
 describe('a module', () => {
   test('is created, listed, read, changed and deleted, each with its event', async () => {
@@ -111,7 +95,7 @@ describe('a module', () => {
   })
 
   test('lies in a module of its project', async () => {
-    const other = await made(PROJECTS, { name: '另一个', leader: 'b' })
+    const other = await platform.made(PROJECTS, { name: '另一个', leader: 'b' })
     const foreign = await newModule('订单', null, other)
     const own = await newModule('用户')
     for (const parent of [foreign, 2_000_000_000]) {
@@ -275,11 +259,11 @@ describe('an interface', () => {
   })
 
   test('is refused with a module that is none of its project', async () => {
-    const other = await made(PROJECTS, { name: '另一个', leader: 'b' })
+    const other = await platform.made(PROJECTS, { name: '另一个', leader: 'b' })
     const foreign = await newModule('订单', null, other)
     const removed = await newModule('用户')
     await platform.call('DELETE', `${MODULES}${removed}/`)
-    const path = `${INTERFACES}${await made(INTERFACES, anInterface())}/`
+    const path = `${INTERFACES}${await platform.made(INTERFACES, anInterface())}/`
     for (const module of [foreign, removed, 2_000_000_000]) {
       const wanted = [422, 'unknown_reference', 'module']
       expect(await refused('POST', INTERFACES, anInterface({ module }))).toEqual(wanted)
@@ -292,7 +276,7 @@ describe('an interface', () => {
   test('stays, in no module, when its module is removed', async () => {
     const users = await newModule('用户')
     const login = await newModule('登录', users)
-    const id = await made(INTERFACES, anInterface({ module: login }))
+    const id = await platform.made(INTERFACES, anInterface({ module: login }))
     const path = `${INTERFACES}${id}/`
     const { body: owned } = await platform.call('POST', '/api/TestInterFace/cases/', {
       title: '登录成功',
@@ -327,39 +311,26 @@ test('thirty modules added to one project at once are all there, each once', asy
 })
 
 describe('a repeat with its key', () => {
-  const send = async (method: string, path: string, body: unknown, headers: Record<string, string>) => {
-    const { status, text, headers: answered } = await platform.call(method, path, body, { headers })
-    return [status, text, answered.get('etag')]
-  }
-
   test('is answered as at first, whatever has become of the module since, after a restart too', async () => {
     const [one, two] = [await newModule('一'), await newModule('二')]
-    const calls: [string, string, unknown, Record<string, string>][] = [
-      ['POST', MODULES, { name: '三', project, parent: one }, newKey()],
-      ['PATCH', `${MODULES}${two}/`, { parent: one }, newKey()],
+    const statuses = await repeated(
+      ['POST', MODULES, { name: '三', project, parent: one }],
+      ['PATCH', `${MODULES}${two}/`, { parent: one }],
       // Nothing changes, and that is remembered too.
-      ['PATCH', `${MODULES}${two}/`, { parent: one }, newKey()],
-      ['PUT', `${MODULES}${two}/`, { name: '改', project }, newKey()],
-      ['POST', INTERFACES, anInterface({ module: one }), newKey()],
-      ['DELETE', `${MODULES}${one}/`, undefined, newKey()],
-      ['DELETE', `${MODULES}${two}/`, undefined, newKey()],
-    ]
-    const first: unknown[] = []
-    for (const call of calls) first.push(await send(...call))
-    expect(first.map((answer) => (answer as [number])[0])).toEqual([201, 200, 200, 200, 201, 204, 204])
-    await platform.restart()
-    const again: unknown[] = []
-    const events = await platform.eventsOf(async () => {
-      for (const call of calls) again.push(await send(...call))
-    })
-    expect([again, events]).toEqual([first, []])
+      ['PATCH', `${MODULES}${two}/`, { parent: one }],
+      ['PUT', `${MODULES}${two}/`, { name: '改', project }],
+      ['POST', INTERFACES, anInterface({ module: one })],
+      ['DELETE', `${MODULES}${one}/`],
+      ['DELETE', `${MODULES}${two}/`],
+    )
+    expect(statuses).toEqual([201, 200, 200, 200, 201, 204, 204])
     expect(await refused('PATCH', `${MODULES}${two}/`, { parent: null })).toEqual([404, 'not_found'])
   })
 
   test('at once adds one module', async () => {
     const headers = newKey()
     const body = { name: '用户', project }
-    const answers = await Promise.all(Array.from({ length: 10 }, () => send('POST', MODULES, body, headers)))
+    const answers = await Promise.all(Array.from({ length: 10 }, () => send(['POST', MODULES, body], headers)))
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
     expect(await list(MODULES)).toHaveLength(1)
     const other = { ...body, name: '别的' }

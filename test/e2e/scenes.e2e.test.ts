@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { keyedBy, newKey } from '../support/keyed.ts'
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
 import { refusedBy } from '../support/refused.ts'
 
@@ -41,10 +42,8 @@ async function steps(of = scene): Promise<[step: number, icase: number, sort: nu
   return body.map((row: { id: number; icase: { id: number }; sort: number }) => [row.id, row.icase.id, row.sort])
 }
 
-let last = 0
-const newKey = (): Record<string, string> => ({ 'idempotency-key': `key-${++last}` })
-
 const refused = refusedBy(() => platform)
+const { send, repeated } = keyedBy(() => platform)
 
 describe('a scene', () => {
   test('is of one project: its filter leaves it, and it cannot move', async () => {
@@ -251,42 +250,27 @@ test('thirty steps added to one scene at once are all there, each once', async (
 })
 
 describe('a repeat with its key', () => {
-  const send = async (method: string, path: string, body: unknown, headers: Record<string, string>) => {
-    const { status, text, headers: answered } = await platform.call(method, path, body, { headers })
-    return [status, text, answered.get('etag')]
-  }
-
   test('is answered as at first, whatever has become of step and scene, after a restart too', async () => {
     const [one, two] = [await newStep(login, 1), await newStep(login, 2)]
-    const calls: [string, string, unknown, Record<string, string>][] = [
-      ['POST', STEPS, { icase: order, scene, sort: 3 }, newKey()],
-      ['PATCH', `${STEPS}${one}/`, { sort: 4 }, newKey()],
+    const statuses = await repeated(
+      ['POST', STEPS, { icase: order, scene, sort: 3 }],
+      ['PATCH', `${STEPS}${one}/`, { sort: 4 }],
       // Nothing changes, and that is remembered too.
-      ['PATCH', `${STEPS}${one}/`, { sort: 4 }, newKey()],
-      ['PATCH', ORDER, [{ id: two, sort: 9 }], newKey()],
-      ['PATCH', ORDER, [{ id: two, sort: 9 }], newKey()],
-      ['DELETE', `${STEPS}${one}/`, undefined, newKey()],
-      ['DELETE', `${STEPS}${two}/`, undefined, newKey()],
-      ['DELETE', `${SCENES}${scene}/`, undefined, newKey()],
-    ]
-    const first: unknown[] = []
-    for (const call of calls) first.push(await send(...call))
-    expect(first.map((answer) => (answer as [number])[0])).toEqual([201, 200, 200, 200, 200, 204, 204, 204])
-    await platform.restart()
-    const again: unknown[] = []
-    const events = await platform.eventsOf(async () => {
-      for (const call of calls) again.push(await send(...call))
-    })
-    expect([again, events]).toEqual([first, []])
-    for (const [method, path, body] of calls.slice(1, 3)) {
-      expect(await refused(method, path, body)).toEqual([404, 'not_found'])
-    }
+      ['PATCH', `${STEPS}${one}/`, { sort: 4 }],
+      ['PATCH', ORDER, [{ id: two, sort: 9 }]],
+      ['PATCH', ORDER, [{ id: two, sort: 9 }]],
+      ['DELETE', `${STEPS}${one}/`],
+      ['DELETE', `${STEPS}${two}/`],
+      ['DELETE', `${SCENES}${scene}/`],
+    )
+    expect(statuses).toEqual([201, 200, 200, 200, 200, 204, 204, 204])
+    expect(await refused('PATCH', `${STEPS}${one}/`, { sort: 4 })).toEqual([404, 'not_found'])
   })
 
   test('at once adds one step', async () => {
     const headers = newKey()
     const body = { icase: login, scene, sort: 1 }
-    const answers = await Promise.all(Array.from({ length: 10 }, () => send('POST', STEPS, body, headers)))
+    const answers = await Promise.all(Array.from({ length: 10 }, () => send(['POST', STEPS, body], headers)))
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
     expect(answers[0]?.[0]).toBe(201)
     expect(await steps()).toHaveLength(1)
