@@ -4,27 +4,47 @@ const ECHO = 500
 /** Milliseconds in which a run has to be cancelled. CI systems kill a build that was aborted after 7 seconds and more. */
 const GRACE = 10_000
 
+/** Milliseconds between two looks at whether npm is still there. */
+const LOOK = 500
+
 /**
  * Ctrl-C and SIGTERM. `asked` is aborted by the first, `over` when the time to tidy up is over; a second one leaves at once.
  *
  * @typedef {Readonly<{ asked: AbortSignal, over: AbortSignal }>} Interruption
  *
- * @param {Readonly<{ leave: () => void }>} options what a second one does
+ * @param {Readonly<{ leave: () => void, underNpm: boolean }>} options `leave` is what a second one does
  * @returns {Interruption}
  */
-export function listenForInterruption({ leave }) {
+export function listenForInterruption({ leave, underNpm }) {
   const asked = new AbortController()
   const over = new AbortController()
   let first = 0
-  const heard = () => {
-    if (asked.signal.aborted) {
-      if (performance.now() - first > ECHO) leave()
-      return
-    }
+  const ask = () => {
+    if (asked.signal.aborted) return
     first = performance.now()
     asked.abort()
     setTimeout(() => over.abort(), GRACE).unref()
   }
+  const heard = () => {
+    if (asked.signal.aborted && performance.now() - first > ECHO) leave()
+    ask()
+  }
   for (const name of ['SIGINT', 'SIGTERM']) process.on(name, heard)
+  if (underNpm) whenOrphaned(ask)
   return { asked: asked.signal, over: over.signal }
+}
+
+/**
+ * npm puts a shell between itself and a command. A SIGTERM for npm alone ends both, and never comes to the command.
+ *
+ * @param {() => void} then
+ */
+function whenOrphaned(then) {
+  const parent = process.ppid
+  const looking = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(looking)
+    then()
+  }, LOOK)
+  looking.unref()
 }

@@ -52,7 +52,10 @@ function reasonOf(error) {
  */
 async function run({ server, account, order, giveUp, files }, terminal) {
   const began = performance.now()
-  const interruption = listenForInterruption({ leave: () => process.exit(EXIT.interrupted) })
+  const interruption = listenForInterruption({
+    leave: () => process.exit(EXIT.interrupted),
+    underNpm: process.env['npm_command'] !== undefined,
+  })
   await prepareFiles(files)
   const platform = new Platform({ server, account, giveUp, interruption, say: terminal.say })
   const ended = await runTask(order, { platform, terminal, interruption })
