@@ -6,7 +6,7 @@ import { caseDetails, caseLink } from './html-case.ts'
 import { Markup, markup } from './markup.ts'
 import { type Room, roomIn, roomOf } from './room.ts'
 import { STYLE } from './style.ts'
-import { caveatOf, factsOf, isWebAddress, kindWord, stateWord } from './words.ts'
+import { caveatOf, factsOf, flowWord, isWebAddress, kindWord, runWord } from './words.ts'
 
 /** Nothing is fetched and no script runs, whatever a case has brought into the report: of styles this one alone counts. */
 const POLICY = [
@@ -34,7 +34,7 @@ export function htmlReport(report: RunReport): string {
 <meta http-equiv="Content-Security-Policy" content="${POLICY}"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
 <meta name="referrer" content="no-referrer"/>
-<title>${stateWord(state)} · ${run.name} · 测试报告 ${run.id}</title>
+<title>${runWord(run)} · ${run.name} · 测试报告 ${run.id}</title>
 <style>${new Markup(STYLE)}</style>
 </head>
 <body>
@@ -54,7 +54,7 @@ function head(report: RunReport, state: string): Markup {
   const caveat = caveatOf(report)
   return markup`<header class="head ${state}">
 <p class="soft">测试报告 #${run.id} · ${kindWord(run.kind)}</p>
-<div class="title"><h1>${run.name}</h1><span class="badge">${stateWord(state)}</span></div>
+<div class="title"><h1>${run.name}</h1><span class="badge">${runWord(run)}</span></div>
 ${caveat !== undefined && markup`<p class="note">${caveat}</p>`}
 <dl class="tiles">
 ${tile('用例', run.all)}<div class="rate"><dt>通过率</dt><dd>${passRate(run)}%</dd></div>${tile('成功', run.success, 'success')}
@@ -129,8 +129,8 @@ function flowDetails(flow: FlowReport, number: number, { room, open }: { room: R
           : caseLink(result, anchor(number, index))
       }</li>`,
   )
-  return markup`<details class="scene ${state}"${open && markup` open=""`}><summary><span class="badge">${stateWord(
-    state,
+  return markup`<details class="scene ${state}"${open && markup` open=""`}><summary><span class="badge">${flowWord(
+    flow,
   )}</span><span class="name">${name}</span><span class="soft">${[...amiss, `共 ${all} 个用例`].join(' · ')}</span></summary>
 ${cases.length > 0 && markup`<ol>${items}</ol>`}</details>
 `

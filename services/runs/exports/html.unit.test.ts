@@ -65,6 +65,17 @@ describe('the summary', () => {
     expect(await xpath(page, `string(//p[${classed('note')}])`)).toContain(words)
   })
 
+  test('says of what has not begun that it has not', async () => {
+    const flows = [flowWith('一', [caseWith()], { state: 'running' }), flowWith('二', [], { state: 'running' })]
+    const badges = async (status: RunReport['run']['status']) =>
+      textsAt(
+        htmlReport(reportWith(flows, { state: null, status })),
+        `//h1/following-sibling::span | //details[${classed('scene')}]/summary/span[1]`,
+      )
+    expect(await badges('执行中')).toEqual(['执行中', '执行中', '未执行'])
+    expect((await badges('未执行'))[0]).toBe('未执行')
+  })
+
   test('has nothing to say of one that did', async () => {
     expect(await xpath(htmlReport(mixed), `count(//p[${classed('note')}])`)).toBe('0')
   })

@@ -2,7 +2,7 @@ import { parseJson, RawJson } from '../../../contracts/json.ts'
 import type { RunKind, RunTrigger } from '../../../contracts/run.ts'
 import { dumpsIndented } from '../../runner/case/python.ts'
 import { durationOf } from '../record.ts'
-import type { RunReport, ShownResult } from '../report.ts'
+import type { FlowReport, RunReport, ShownResult } from '../report.ts'
 
 /** What exports say of a run, in whatever format. */
 
@@ -11,8 +11,14 @@ const STATES = { success: '成功', fail: '失败', error: '错误', cancelled: 
 
 export const kindWord = (kind: RunKind): string => KINDS[kind]
 
-/** The word for a run's state, or a flow's; what has not ended has its status. */
-export const stateWord = (state: string): string => STATES[state as keyof typeof STATES] ?? state
+/** The word for a run's state; what has not ended has its status. */
+export const runWord = ({ state, status }: RunReport['run']): string => (state === null ? status : STATES[state])
+
+/** The word for a flow's state. */
+export function flowWord({ state, all }: FlowReport): string {
+  if (state === 'running' && all === 0) return '未执行'
+  return STATES[state as keyof typeof STATES] ?? state
+}
 
 /** Why a run is not what its cases came to; undefined when they tell all of it. */
 export function caveatOf({ run }: RunReport): string | undefined {
