@@ -1,5 +1,6 @@
 import type { Recorded } from '../../contracts/core.ts'
 import type { RunEventOf, RunKind } from '../../contracts/run.ts'
+import { build, run } from '../../platform/postgres.ts'
 import { carryOut, type Sql } from '../../platform/sql.ts'
 import type { ReadModels } from '../port.ts'
 import { tableOf } from '../rows.ts'
@@ -9,6 +10,7 @@ export const runCounts = tableOf({
   name: 'run_counts',
   key: ['project', 'kind', 'task'],
   columns: { project: 'integer', kind: 'text', task: 'integer', runs: 'integer' },
+  indexes: ['task'],
 })
 
 /** Counts the runs that `table`, of runs, does not have yet: to be called before it has, so that an event that comes twice counts once. */
@@ -44,11 +46,16 @@ export type CountedBy = Readonly<{
 }>
 
 /** How many runs there are of these. */
-export async function countOfRuns(models: ReadModels, { project, kind, task }: CountedBy): Promise<number> {
-  const [row] = await models.query<{ runs: string }>(
-    `select coalesce(sum(runs), 0) as runs from ${models.table(runCounts.name)}
-     where ($1::integer is null or project = $1) and ($2::text is null or kind = $2) and ($3::integer is null or task = $3)`,
-    [project ?? null, kind ?? null, task ?? null],
-  )
-  return Number(row?.runs)
+export async function countOfRuns(models: ReadModels, by: CountedBy): Promise<number> {
+  const query = build(models.table(runCounts.name)).sum({ runs: 'runs' })
+  const [row] = await run<{ runs: string | null }>(models, ofThese(query, by))
+  return Number(row?.runs ?? 0)
+}
+
+/** Leaves the rows of these; those that nothing is said of are all left. */
+export function ofThese(query: ReturnType<typeof build>, { project, kind, task }: CountedBy): typeof query {
+  for (const [column, value] of Object.entries({ project, kind, task })) {
+    if (value !== undefined) void query.where(column, value)
+  }
+  return query
 }
