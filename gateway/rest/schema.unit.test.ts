@@ -5,6 +5,7 @@ import { decodeBody, FormText } from './body.ts'
 import type { Refusal } from './dialects.ts'
 import {
   changesOf,
+  day,
   flag,
   id,
   integer,
@@ -59,6 +60,16 @@ describe('text', () => {
     expect(validate(optionalText(), undefined)).toBe('')
     expect(validate(optionalText(), '')).toBe('')
     expect(words(optionalText(), null)).toBe('必须是文本')
+  })
+})
+
+describe('days', () => {
+  test.each(['2026-11-21', new FormText('2024-02-29')])('%p is one', (value) => {
+    expect(words(day(), value)).toBeUndefined()
+  })
+
+  test.each(['2026-02-29', '2026-11-21T00:00:00', '20261121', '', number('2026')])('%p is none', (value) => {
+    expect(words(day(), value)).toBe('必须是 YYYY-MM-DD 格式的日期')
   })
 })
 
