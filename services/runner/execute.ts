@@ -6,25 +6,26 @@ import type { EventStore } from '../../platform/event-store/port.ts'
 import { commandId, newCommandId } from '../../platform/ids.ts'
 import { environment, type EnvironmentCommand } from '../commands/environment.ts'
 import type { CommandContext, Handle } from '../commands/handle.ts'
-import { type Finished, type PlaceInRun, run, type Requested, type RunCommand } from '../commands/run.ts'
+import { type Finished, run, type Requested, type RunCommand } from '../commands/run.ts'
 import type { Cipher } from '../environments/sealed.ts'
 import { sealVariables } from '../environments/secrets.ts'
 import { casesOf } from '../runs/plan.ts'
 import { unrunResult } from '../runs/unrun.ts'
-import { type Carried, sealCarried } from './carried.ts'
+import { sealCarried } from './carried.ts'
 import type { TargetDeny } from './case/deny.ts'
-import { beginScene, closeFlow, type Flow, hasCode, openFlow } from './case/flow.ts'
+import { type Flow, openFlow } from './case/flow.ts'
 import type { CaseState } from './case/result.ts'
 import { type CaseToRun, runCase } from './case/run-case.ts'
 import { RunSecrets } from './case/run-secrets.ts'
 import { sandboxScripts } from './case/sandbox-scripts.ts'
 import type { ScopeChanges } from './case/scripts.ts'
 import type { FilesOfProject } from './case-files.ts'
-import { openDatabases } from './databases/open.ts'
-import { inLanes, type Lane } from './lanes.ts'
+import { createInterpreters } from './interpreters.ts'
+import { inLanes } from './lanes.ts'
 import { partsOf } from './parts.ts'
 import type { Pinned } from './pinned.ts'
 import { createResultWriter } from './result-writer.ts'
+import { type Performed, type Place, type Scene, sceneLanes, type SceneLeft } from './scene-lanes.ts'
 import { legacyOf, resumed } from './resume.ts'
 import type { SandboxPool } from './sandbox/pool.ts'
 
@@ -60,7 +61,7 @@ export function createExecuteRun(deps: {
   pinned: Pinned
   /** Where it is not said, cases have no files. */
   files: FilesOfProject
-  sandboxes: Pick<SandboxPool, 'open'>
+  sandboxes: Pick<SandboxPool, 'open' | 'spare'>
   targetDeny: TargetDeny
   clock: Clock
 }): ExecuteRun {
@@ -158,9 +159,8 @@ export function createExecuteRun(deps: {
     ])
     const failing = new AbortController()
     const signal = AbortSignal.any([now, failing.signal])
-    const leaving = (): boolean => soon.aborted || cancelled.aborted
     let left = scenes.reduce((sum, { places }) => sum + places.length, 0)
-    const writer = createResultWriter<Performed>((performed) =>
+    const writer = createResultWriter<Performed & { last: boolean }>((performed) =>
       // Nothing comes after the last one.
       record(
         claimed,
@@ -168,101 +168,46 @@ export function createExecuteRun(deps: {
         performed.some(({ last }) => last),
       ),
     )
-    const write = (performed: Omit<Performed, 'last'>): Promise<void> => {
+    const write = (performed: Performed): Promise<void> => {
       left -= 1
       return writer.add({ ...performed, last: left === 0 })
     }
 
-    function openLane(): Lane<SceneLeft> {
-      const databases = openDatabases(environment.db, targetDeny)
-      const scripts = sandboxScripts(sandboxes, {
-        globalFunc: environment.globalFunc,
-        debug: request.debug,
-        secretPaths: new RunSecrets(environment.secretPaths).variables,
-        databases,
-        signal,
+    const interpreters = createInterpreters({ sandboxes, most: width, db: environment.db, targetDeny, signal })
+    const secretPaths = new RunSecrets(environment.secretPaths).variables
+
+    function openScene(nth: number): Scene {
+      const { debug } = request
+      const scripts = sandboxScripts(interpreters, { globalFunc: environment.globalFunc, debug, secretPaths })
+      const flow = openFlow({
+        environment,
+        debug,
+        scripts,
+        targetDeny,
+        files: files(request.project),
+        ...resumed(legacy, nth, environment, width > 1),
       })
-      let current: Readonly<{ nth: number; flow: Flow }> | undefined
-
-      /** What the cases of a scene share; without others beside it a scene goes on with the global variables of the one before. */
-      async function flowOf(nth: number): Promise<Flow> {
-        if (current?.nth === nth) return current.flow
-        if (current && width > 1) await closeFlow(current.flow)
-        if (current && width === 1) beginScene(current.flow)
-        const flow =
-          current && width === 1
-            ? current.flow
-            : openFlow({
-                environment,
-                debug: request.debug,
-                scripts,
-                targetDeny,
-                files: files(request.project),
-                ...resumed(legacy, nth, environment, width > 1),
-              })
-        current = { nth, flow }
-        return flow
-      }
-
-      /** Should this attempt die too, the log shall tell of which case. */
-      async function told({ flow, index }: Place, { setupScript, teardownScript }: CaseToRun): Promise<void> {
-        // A death while the interpreter starts is not to be laid at the door of the case.
-        if (hasCode(setupScript) || hasCode(teardownScript)) await scripts.ready()
-        await tell(claimed, { type: 'BeginCase', attempt: claimed.attempt, place: { flow, index } })
-      }
-
-      return {
-        async alone({ nth, places, deaths }) {
-          for (const [each, place] of places.entries()) {
-            if (!place.again || leaving()) return
-            if (each === 0 && deaths >= DEATHS) {
-              await write({ place, result: unrunResult(place.wanted, DEADLY, clock(), claimed.attempt) })
-              continue
-            }
-            const content = await pinned.case(place.wanted)
-            await told(place, content)
-            await write(await perform(claimed, await flowOf(nth), place, content, signal))
-          }
-        },
-
-        async rest({ nth, places }) {
-          const fresh = places.filter(({ again }) => !again)
-          let content = fresh[0] && loaded(fresh[0])
-          let written: Promise<void> | undefined
-          for (const [each, place] of fresh.entries()) {
-            if (leaving()) break
-            const present = (await content) ?? (await loaded(place))
-            const following = fresh[each + 1]
-            content = following && loaded(following)
-            const performed = await perform(claimed, await flowOf(nth), place, present, signal)
-            // The next case begins when at most one result of this scene is unwritten: more would run again after a kill.
-            await written
-            written = write(performed)
-          }
-          await written
-        },
-
-        async close() {
-          scripts.close()
-          await Promise.all([current && closeFlow(current.flow), databases.close()])
-        },
-      }
+      return { nth, flow, scripts }
     }
 
+    const openLane = sceneLanes({
+      together: width === 1,
+      openScene,
+      contentOf: ({ wanted }) => pinned.case(wanted),
+      begin: ({ flow, index }) =>
+        tell(claimed, { type: 'BeginCase', attempt: claimed.attempt, place: { flow, index } }),
+      perform: (flow, place, content) => perform(claimed, flow, place, content, signal),
+      skipped: (place) => ({ place, result: unrunResult(place.wanted, DEADLY, clock(), claimed.attempt) }),
+      write,
+      leaving: () => soon.aborted || cancelled.aborted,
+    })
     try {
       await inLanes(scenes, width, openLane, failing)
     } finally {
-      await writer.settled()
+      await Promise.all([interpreters.close(), writer.settled()])
     }
     if (left > 0 && cancelled.aborted) await record(claimed, [], true)
     return left > 0 && !cancelled.aborted ? 'left' : 'ended'
-  }
-
-  /** The next case is read while the one before it runs; who waits for it hears of what went wrong. */
-  function loaded({ wanted }: Place): Promise<CaseToRun> {
-    const content = pinned.case(wanted)
-    content.catch(() => {})
-    return content
   }
 
   return async (claimed, leaving) => {
@@ -283,21 +228,12 @@ export function createExecuteRun(deps: {
 const DEADLY = '执行该用例时运行进程多次异常退出，已跳过'
 const HOPELESS = '运行多次出错，已终止'
 
-/** A case of a run, and where in the run it stands. `again`: an earlier attempt may have begun it. */
-type Place = PlaceInRun & Readonly<{ wanted: RunCase; again: boolean }>
-
-/** The cases of a run's `nth` flow that have no verdict yet, in order; so many attempts have died of the first of them. */
-type SceneLeft = Readonly<{ nth: number; places: readonly Place[]; deaths: number }>
-
-/** A case that has run. `last`: no other one of the run is without a result. */
-type Performed = Readonly<{ place: Place; result: CaseResult; carried?: Carried; last?: boolean }>
-
 /** The flows that have not come to their end, in order. */
 function scenesLeft({ progress }: Requested, cases: readonly (readonly RunCase[])[]): readonly SceneLeft[] {
   return cases.flatMap((each, flow) => {
     const { done = 0, deaths = 0, mayHaveRun = 0 } = progress[flow] ?? {}
     const places = each.slice(done).map((wanted, nth) => ({ wanted, flow, index: done + nth, again: nth < mayHaveRun }))
-    return places.length > 0 ? [{ nth: flow, places, deaths }] : []
+    return places.length > 0 ? [{ nth: flow, places, deadly: deaths >= DEATHS }] : []
   })
 }
 

@@ -38,6 +38,26 @@ test('no two runs share an interpreter', async () => {
     ).toEqual(['False {} False'])
 }, 60_000)
 
+test('begun again, an interpreter has no variables, functions or names of before', async () => {
+  const { sandbox, ...given } = await givenCase(pool(), {
+    globalFunc: 'calls = []\ndef called():\n    calls.append(1)\n    return len(calls)',
+  })
+  await given.setup(
+    'global left\nleft = 1\nENV.kept = {1}\nenv.mine = {2}\nprint(global_func.called(), global_func.called())',
+  )
+  await sandbox.begin({ globalFunc: 'def other():\n    return "other"', debug: false })
+  sandbox.beginCase()
+  const outcome = await sandbox.runScript({
+    phase: 'setup',
+    script: `print(global_func.other(), hasattr(global_func, 'called'), 'left' in globals())
+print(type(ENV.kept).__name__, type(env.mine).__name__)`,
+    data: '{}',
+    env: '{"mine": "{2}"}',
+    ENV: '{"kept": "{1}"}',
+  })
+  expect(printed(outcome)).toEqual(['other False False', 'str str'])
+}, 60_000)
+
 test('who is told to leave does not wait for an interpreter that is slow to start', async () => {
   const slow = pool({ size: 0 })
   const leaving = new AbortController()

@@ -25,9 +25,18 @@ export interface SandboxPoolOptions {
   timeZone?: string
 }
 
+export interface OpenSandbox {
+  signal?: AbortSignal | undefined
+  databases?: ScriptDatabases | undefined
+  /** It is one more for a run under way: that the next run finds one is not as pressing as what this one does. */
+  more?: boolean
+}
+
 export interface SandboxPool {
   /** A sandbox for one run. An aborted signal closes it. */
-  open(options?: { signal?: AbortSignal | undefined; databases?: ScriptDatabases | undefined }): Promise<Sandbox>
+  open(options?: OpenSandbox): Promise<Sandbox>
+  /** How many interpreters are there for whoever asks now. */
+  readonly spare: number
   /** Starts what is missing in the background. */
   warm(): void
   /** Makes the snapshot that interpreters start from where there is none yet, in the background: the first run need not wait for it. */
@@ -57,6 +66,8 @@ class Pool implements SandboxPool {
   readonly #starting = new Set<Promise<WalledChild>>()
   /** Interpreters for runs to come: ready, or about to be. */
   readonly #spare = new Set<Promise<WalledChild>>()
+  /** Those of them that are ready. */
+  readonly #ready = new WeakSet<Promise<WalledChild>>()
   #means: Promise<Means> | undefined
   #refilling: NodeJS.Timeout | undefined
   readonly #stopping = new AbortController()
@@ -70,9 +81,13 @@ class Pool implements SandboxPool {
     return this.#found().then(({ report }) => report)
   }
 
-  async open({ signal, databases }: Parameters<SandboxPool['open']>[0] = {}): Promise<Sandbox> {
+  get spare(): number {
+    return [...this.#spare].filter((each) => this.#ready.has(each)).length
+  }
+
+  async open({ signal, databases, more = false }: OpenSandbox = {}): Promise<Sandbox> {
     signal?.throwIfAborted()
-    const child = await this.#takeUnless(signal)
+    const child = await this.#takeUnless(signal, more)
     const { scriptTimeoutMs } = this.#options
     return new RunSandbox({ child, acquire: () => this.#takeUnless(signal), scriptTimeoutMs, databases, signal })
   }
@@ -81,11 +96,14 @@ class Pool implements SandboxPool {
     while (!this.#stopped && this.#spare.size < this.#options.size) {
       const spare = this.#start()
       this.#spare.add(spare)
-      // Not tried again until a run asks for one, which then hears of it.
-      spare.catch((problem: unknown) => {
-        this.#spare.delete(spare)
-        if (!this.#stopped) this.#options.log.warn({ err: problem }, 'a script sandbox did not start')
-      })
+      spare.then(
+        () => this.#ready.add(spare),
+        // Not tried again until a run asks for one, which then hears of it.
+        (problem: unknown) => {
+          this.#spare.delete(spare)
+          if (!this.#stopped) this.#options.log.warn({ err: problem }, 'a script sandbox did not start')
+        },
+      )
     }
   }
 
@@ -126,23 +144,23 @@ class Pool implements SandboxPool {
   }
 
   /** A spare interpreter, or a new one; and another spare for the next run. */
-  async #take(): Promise<WalledChild> {
+  async #take(more: boolean): Promise<WalledChild> {
     if (this.#stopped) throw new Error('the sandbox pool has stopped')
     for (const spare of this.#spare) {
       this.#spare.delete(spare)
       const child = await spare.catch(() => undefined)
       if (child?.alive !== true) continue
-      this.#refill()
+      this.#refill(more)
       return child
     }
     const child = await this.#start()
-    this.warm()
+    this.#refill(more)
     return child
   }
 
   /** Whoever is told to leave does not wait for an interpreter that is slow to start; nobody needs it when it comes. */
-  async #takeUnless(aborted: AbortSignal | undefined): Promise<WalledChild> {
-    const taking = this.#take()
+  async #takeUnless(aborted: AbortSignal | undefined, more = false): Promise<WalledChild> {
+    const taking = this.#take(more)
     const left = Promise.withResolvers<never>()
     const leave = (): void => left.reject(aborted?.reason)
     aborted?.addEventListener('abort', leave, { once: true })
@@ -161,8 +179,8 @@ class Pool implements SandboxPool {
   }
 
   /** While others are at hand the next interpreter may wait: to start one takes what the run that has just begun needs. */
-  #refill(): void {
-    if (this.#spare.size === 0) this.warm()
+  #refill(later: boolean): void {
+    if (this.#spare.size === 0 && !later) this.warm()
     else this.#refilling ??= setTimeout(() => this.#refillNow(), REFILL_MS).unref()
   }
 

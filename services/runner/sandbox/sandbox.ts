@@ -57,7 +57,7 @@ export interface Sandbox {
   /**
    * Loads the environment's `global_func` source. A Python error in it is answered, and makes each script of the run an
    * error: what an environment gets wrong is shown on every case that needs it. `secretPaths` are variables or lead
-   * into them (`a.b`); outcomes tell their values in `secrets`.
+   * into them (`a.b`); outcomes tell their values in `secrets`. Begun again, it has no variables or names of before.
    */
   begin(input: { globalFunc: string; debug: boolean; secretPaths?: readonly string[] }): Promise<ScriptEnd | null>
   /** The next script belongs to another case: it sees none of the names of the one before. */
@@ -129,7 +129,7 @@ export class RunSandbox implements Sandbox {
   }): Promise<ScriptEnd | null> {
     this.#functions = { secretPaths: [], ...input }
     this.#failure = null
-    if (this.#loaded !== undefined) this.#discard()
+    this.#loaded = undefined
     await this.#ready()
     return this.#failure
   }

@@ -52,17 +52,20 @@ class Run:
     def __init__(self, ask):
         self.log = case_log.CaseLog()
         self.ask, self.db = ask, databases.Databases((), ask)
-        self.env, self.ENV = Scope(), Scope()
         self.secrets = Secrets((), self.log.end)
+        self._forget()
+        builtins.print = self._print
+        sys.stdout = self.log
+        # Warnings of libraries are not the tester's lines.
+        sys.stderr = open(os.devnull, 'w')  # noqa: SIM115
+
+    def _forget(self):
+        self.env, self.ENV = Scope(), Scope()
         self.functions = self._functions()
         self.failure = None
         self.case, self.names, self.test, self.data = None, {}, None, None
         # What scripts declare `global` is there for all cases of the run.
         self.shared = {}
-        builtins.print = self._print
-        sys.stdout = self.log
-        # Warnings of libraries are not the tester's lines.
-        sys.stderr = open(os.devnull, 'w')  # noqa: SIM115
 
     def _functions(self):
         module = types.ModuleType('global_func')
@@ -80,7 +83,8 @@ class Run:
             file.write((' ' if sep is None else sep).join(map(str, values)) + ('\n' if end is None else end))
 
     def begin(self, job):
-        """Runs the environment's source. Its failure is kept: it is every script's."""
+        """Runs the environment's source. Its failure is kept: it is every script's. What was before is forgotten."""
+        self._forget()
         self.log.debug = job['debug']
         self.db = databases.Databases(job['databases'], self.ask)
         self.secrets = Secrets(job['secretPaths'], self.log.end)
