@@ -4,11 +4,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { answeredOtherwise, effectsOtherThan, examine, lostOf, reportsOf, savedIn } from '../test/chaos/aftermath.ts'
+import {
+  answeredOtherwise,
+  answersOf,
+  effectsOtherThan,
+  examine,
+  listedOtherwise,
+  lostOf,
+  savedIn,
+  tokensOtherwise,
+} from '../test/chaos/aftermath.ts'
+import { PATHS } from '../test/chaos/calls.ts'
+import { CANCEL_CHECKS } from '../test/chaos/cancel-checks.ts'
 import { Chance } from '../test/chaos/chance.ts'
-import { type Evidence, hasDoomed, RUN_CHECKS } from '../test/chaos/checks.ts'
-import { Client } from '../test/chaos/client.ts'
+import { RUN_CHECKS } from '../test/chaos/checks.ts'
+import { workAsClient } from '../test/chaos/client.ts'
+import type { Evidence } from '../test/chaos/evidence.ts'
 import { type Strike, STRIKES, Subject } from '../test/chaos/subject.ts'
+import { missingOf, summaryOf } from '../test/chaos/summary.ts'
 import { type ChaosTarget, startChaosTarget } from '../test/chaos/target.ts'
 
 /** How often each strike comes, among so many. */
@@ -21,6 +34,10 @@ const PEACE = 3_000
 
 /** Of all strikes, those that come when steps are under way again; the others may meet a platform that still warms up. */
 const AT_WORK = 0.85
+
+/** Of these, those that come when scenes of one run are under way side by side; and the milliseconds after that, at most. */
+const BESIDE = 0.4
+const BESIDE_PEACE = 400
 
 /** Of all kills, those that come while the log takes nothing; and for how many milliseconds at most. */
 const STALLED = 0.5
@@ -39,7 +56,7 @@ const ENDING_MS = 120_000
 const MOST_PRINTED = 5
 
 /**
- * `npm run test:chaos`: the real process is killed at random moments while clients create things and run scenes, `CHAOS_ROUNDS` times
+ * `npm run test:chaos`: the real process is killed at random moments while clients create things and run scenes and tasks, `CHAOS_ROUNDS` times
  * (3). Then everything that was acknowledged must be there, and every run must have ended as if nothing had happened. `CHAOS_SEED`
  * draws the same strikes and scenes again. The last line is `N passed, N failed`; after a failure the data directory is kept.
  */
@@ -101,61 +118,65 @@ type Chaos = Readonly<{
 }>
 
 async function perform({ rounds, chance, dataDir, subject, target, tally }: Chaos): Promise<void> {
-  const clients = Array.from(
-    { length: CLIENTS },
-    (_, nth) => new Client({ name: `client ${nth + 1}`, subject, target: target.url, chance: chance.own() }),
-  )
   const closing = new AbortController()
   await subject.start()
-  const working = Promise.all(clients.map((client) => client.work(closing.signal)))
+  const working = Promise.all(
+    Array.from({ length: CLIENTS }, (_, nth) =>
+      workAsClient({ name: `client ${nth + 1}`, subject, target: target.url, chance: chance.own() }, closing.signal),
+    ),
+  )
   // Both may fail: the first tells.
   await Promise.race([strikes(rounds, chance.own(), subject, target), working])
   closing.abort()
-  await working
+  const clients = await working
 
   const call = await subject.now()
   const made = clients.flatMap((client) => client.made)
   const ran = clients.flatMap((client) => client.ran)
-  const reports = await reportsOf(call, ran, ENDING_MS)
+  const tokens = clients.flatMap((client) => client.tokens)
+  const answers = await answersOf(call, ran, ENDING_MS)
   const surprises = clients.flatMap((client) => client.surprises)
   tally.check('no call is refused, and none goes without an answer while nothing happens', surprises)
   tally.check('everything that was acknowledged is there, as it was acknowledged', await lostOf(call, made))
   tally.check('a call that comes again is answered as before', await answeredOtherwise(call, made, chance))
+  tally.check('the list of records has each run once, ended', await listedOtherwise(call, ran))
+  tally.check('an API token speaks until it is revoked, and never again', await tokensOtherwise(call, tokens))
   const saved = await savedIn(call, ran)
   await subject.stop()
   tally.check(`every end of the process was as it should be: ${rounds} of them by strikes`, [])
 
-  const { runs, created, differing } = await examine(dataDir)
+  const { runs, created, differing, exposed } = await examine(dataDir)
   const evidence = ran.map((each): Evidence => {
-    const report = reports.get(each.record)
-    if (!report) throw new Error(`there is no report of run ${each.record}`)
+    const answered = answers.get(each.record)
+    if (!answered) throw new Error(`nothing is answered of run ${each.record}`)
     return {
+      ...answered,
       ran: each,
-      report,
       events: runs.get(each.record) ?? [],
       asked: target.asked.filter(({ run }) => run === each.mark),
       saved: saved.get(each.saves?.environment ?? 0) ?? {},
       endedAt: subject.endedAt,
     }
   })
-  for (const [what, check] of Object.entries(RUN_CHECKS)) {
+  for (const [what, check] of Object.entries({ ...RUN_CHECKS, ...CANCEL_CHECKS })) {
     tally.check(
       what,
       evidence.flatMap((each) => check(each).map((problem) => `run ${each.ran.record}: ${problem}`)),
     )
   }
-  const acknowledged = new Map(
-    Map.groupBy(made, ({ path }) => path)
-      .entries()
-      .map(([path, all]) => [path, all.map(({ id }) => id)]),
-  )
-  acknowledged.set(
-    'run',
-    ran.map(({ record }) => record),
+  const acknowledged = Map.groupBy(
+    [
+      ...made.map(({ path, id }) => ({ path, id })),
+      ...tokens.map(({ id }) => ({ path: PATHS.token, id })),
+      ...ran.map(({ record: id }) => ({ path: 'run', id })),
+    ],
+    ({ path }) => path,
   )
   tally.check('every call had one effect', effectsOtherThan(acknowledged, created))
   tally.check('the read models equal those that are built anew', differing)
-  tally.check('runs were under way when it happened', under(evidence))
+  tally.check('secrets of runs and API tokens stand nowhere in clear', exposed)
+  for (const line of summaryOf(evidence)) console.log(`       ${line}`)
+  tally.check('runs were under way when it happened, side by side too, and some were cancelled', missingOf(evidence))
 }
 
 /** Lets the platform work, strikes it, and starts it again. */
@@ -164,15 +185,15 @@ async function strikes(rounds: number, chance: Chance, subject: Subject, target:
   for (let round = 1; round <= rounds; round++) {
     if (deck.length === 0) deck = chance.shuffled(DECK)
     const how = deck.pop() ?? 'kill'
-    const peace = chance.between(0, PEACE)
+    const moment = drawMoment(chance)
+    const peace = chance.between(0, moment === 'scenes are side by side' ? BESIDE_PEACE : PEACE)
     const stalled = chance.happens(STALLED)
     const duration = chance.between(1, MOST_STALLED_MS)
     const stall = stalled && STALLABLE.has(how) ? duration : 0
     const second = chance.between(0, 2_000)
-    const atWork = chance.happens(AT_WORK)
-    if (atWork) await underWay(target)
+    if (moment !== 'the start') await underWay(target, moment)
     await pause(peace)
-    const when = `${peace} ms after ${atWork ? 'steps are under way' : 'the start'}`
+    const when = `${peace} ms after ${moment}`
     const words = `round ${round}: ${when}${stall > 0 ? `, with a log that stalled for ${stall} ms,` : ''} ${STRIKES[how]}`
     const from = performance.now()
     try {
@@ -185,25 +206,23 @@ async function strikes(rounds: number, chance: Chance, subject: Subject, target:
       throw new Error(words, { cause: error })
     }
   }
-  await underWay(target)
+  await underWay(target, 'steps are under way')
 }
 
-/** Resolves when a step is asked for. */
-async function underWay({ asked }: ChaosTarget): Promise<void> {
+type Moment = 'the start' | 'steps are under way' | 'scenes are side by side'
+
+function drawMoment(chance: Chance): Moment {
+  if (!chance.happens(AT_WORK)) return 'the start'
+  return chance.happens(BESIDE) ? 'scenes are side by side' : 'steps are under way'
+}
+
+/** Resolves when a step is asked for, or when two of one run are asked for at the same time; or after a while all the same. */
+async function underWay({ asked }: ChaosTarget, moment: Moment): Promise<void> {
   const { length } = asked
-  for (const deadline = performance.now() + WARM_MS; performance.now() < deadline && asked.length === length;) {
-    await pause(10)
+  const happens = (): boolean => {
+    if (moment === 'steps are under way') return asked.length > length
+    const open = asked.slice(length).filter(({ until }) => until === Infinity)
+    return new Set(open.map(({ run }) => run)).size < open.length
   }
-}
-
-/** What has come of it is nothing where no run was taken up again; how much there was is said. */
-function under(evidence: readonly Evidence[]): readonly string[] {
-  const again = evidence.filter(({ events }) => events.filter(({ type }) => type === 'RunClaimed').length > 1)
-  const repeated = evidence.map(({ asked }) => asked.length - new Set(asked.map(({ step }) => step)).size)
-  console.log(
-    `       ${evidence.length} runs of ${evidence.flatMap(({ ran }) => ran.kinds).length} steps; ` +
-      `${again.length} runs were taken up again, ${repeated.reduce((sum, each) => sum + each, 0)} steps ran again, ` +
-      `${evidence.filter(hasDoomed).length} runs had a step that was skipped`,
-  )
-  return again.length > 0 ? [] : ['no run was taken up again']
+  for (const deadline = performance.now() + WARM_MS; performance.now() < deadline && !happens();) await pause(10)
 }

@@ -9,9 +9,13 @@ import { createProjectionEngine } from '../../projections/engine.ts'
 import { awaitRebuild, dumpRows, requestRebuild } from '../../projections/rebuild.ts'
 import type { Caller } from '../support/platform.ts'
 import { quiet } from '../support/quiet.ts'
-import { type Report, notShown } from './checks.ts'
+import { type Made, PATHS } from './calls.ts'
 import type { Chance } from './chance.ts'
-import type { Made, Ran } from './client.ts'
+import { notShown } from './checks.ts'
+import type { Answers, Progress, ShownRecord } from './evidence.ts'
+import { exposedIn } from './exposed.ts'
+import type { Ran } from './runs.ts'
+import type { ApiToken } from './upkeep.ts'
 
 /** Calls at the same time. */
 const AT_ONCE = 16
@@ -19,25 +23,76 @@ const AT_ONCE = 16
 /** Things that are asked for once more at the end. */
 const MOST_REPEATED = 100
 
-/** The reports of these runs, when they have ended, or after so many milliseconds as they are then. */
-export async function reportsOf(
+/** What is answered of these runs, when they have ended, or after so many milliseconds as they are then. */
+export async function answersOf(
   call: Caller,
   runs: readonly Ran[],
   milliseconds: number,
-): Promise<ReadonlyMap<number, Report>> {
-  const reports = new Map<number, Report>()
+): Promise<ReadonlyMap<number, Answers>> {
+  const answers = new Map<number, Answers>()
   const deadline = performance.now() + milliseconds
   await eachOf(runs, async ({ record }) => {
-    for (;;) {
-      const { status, body, text } = await call('GET', `/api/testTask/report/${record}/`)
-      if (status !== 200) throw new Error(`the report of run ${record} is answered ${status}: ${text}`)
-      reports.set(record, body as Report)
-      if ((body as Report).status === '执行完毕' || performance.now() > deadline) return
-      await pause(200)
-    }
+    const path = `/api/testTask/records/${record}/`
+    while ((await read<ShownRecord>(call, path)).status !== '执行完毕' && performance.now() < deadline) await pause(200)
+    answers.set(record, {
+      report: await read(call, `/api/testTask/report/${record}/`),
+      record: await read(call, path),
+      progress: await progressOf(call, record),
+    })
   })
-  return reports
+  return answers
 }
+
+async function read<T>(call: Caller, path: string): Promise<T> {
+  const { status, body, text } = await call('GET', path)
+  if (status !== 200) throw new Error(`${path} is answered ${status}: ${text}`)
+  return body as T
+}
+
+/** A run's progress, page after page, without waiting. */
+async function progressOf(call: Caller, record: number): Promise<Progress> {
+  type Page = Progress & Readonly<{ record: number; next: number }>
+  const results: Progress['results'][number][] = []
+  for (let after = 0; ;) {
+    const page = await read<Page>(call, `/api/testTask/records/${record}/progress/?after=${after}`)
+    const { record: _, next, ...shown } = page
+    results.push(...shown.results)
+    if (shown.results.length === 0) return { ...shown, results }
+    after = next
+  }
+}
+
+/** Where the list of all records has not each run once, or one that has not ended. */
+export async function listedOtherwise(call: Caller, runs: readonly Ran[]): Promise<readonly string[]> {
+  const otherwise: string[] = []
+  const listed: number[] = []
+  for (let page = 1; ; page++) {
+    const path = `/api/testTask/records/?type=all&page=${page}&page_size=100`
+    const { results } = await read<{ results: readonly ShownRecord[] }>(call, path)
+    if (results.length === 0) break
+    listed.push(...results.map(({ id }) => id))
+    for (const { id, status } of results) if (status !== '执行完毕') otherwise.push(`run ${id} is listed as ${status}`)
+  }
+  const wanted = inOrder(runs.map(({ record }) => record)).toReversed()
+  if (!isDeepStrictEqual(listed, wanted)) otherwise.push(`runs ${listed.join()} are listed instead of ${wanted.join()}`)
+  return otherwise
+}
+
+/** API tokens that speak after they were revoked, or that do not although they were not; and a list that has not those that count. */
+export async function tokensOtherwise(call: Caller, tokens: readonly ApiToken[]): Promise<readonly string[]> {
+  const otherwise: string[] = []
+  await eachOf(tokens, async ({ id, text, revoked }) => {
+    if (text === undefined) return
+    const { status } = await call('GET', PATHS.bug, undefined, { token: text })
+    if (status !== (revoked ? 401 : 200)) otherwise.push(`token ${id}, revoked: ${revoked}, is answered ${status}`)
+  })
+  const listed = (await read<readonly { id: number }[]>(call, PATHS.token)).map(({ id }) => id)
+  const live = tokens.filter(({ revoked }) => !revoked).map(({ id }) => id)
+  if (!isDeepStrictEqual(inOrder(listed), inOrder(live))) otherwise.push(`tokens ${listed.join()} are listed`)
+  return otherwise
+}
+
+const inOrder = (ids: readonly number[]): readonly number[] => ids.toSorted((one, other) => one - other)
 
 /** What of the acknowledged things is not there, or not as it was acknowledged. */
 export async function lostOf(call: Caller, made: readonly Made[]): Promise<readonly string[]> {
@@ -95,6 +150,8 @@ export type Remains = Readonly<{
   created: ReadonlyMap<string, readonly number[]>
   /** Tables whose rows are others after a rebuild. */
   differing: readonly string[]
+  /** Where secrets stand in clear. */
+  exposed: readonly string[]
 }>
 
 /** The event that each creation is, and where it says the id. */
@@ -106,6 +163,10 @@ const CREATIONS = {
   CaseCreated: ['/api/TestInterFace/cases/', 'id'],
   SceneCreated: ['/api/testFlow/scenes/', 'id'],
   StepAdded: ['/api/testFlow/icases/', 'step'],
+  ModuleAdded: ['/api/testPro/modules/', 'module'],
+  TaskCreated: ['/api/testTask/tasks/', 'id'],
+  BugReported: ['/api/bug/bugs/', 'id'],
+  ApiTokenIssued: ['/api/users/tokens/', 'id'],
   RunRequested: ['run', 'id'],
 } as const
 
@@ -139,7 +200,7 @@ export async function examine(dataDir: string): Promise<Remains> {
     await awaitRebuild(db, await requestRebuild(db))
     const after = await dumpRows(models, projections)
     const differing = Object.keys(before).filter((table) => !isDeepStrictEqual(before[table], after[table]))
-    return { runs, created, differing }
+    return { runs, created, differing, exposed: await exposedIn(db, dataDir) }
   } finally {
     await models.stop()
     await store.stop()
@@ -149,11 +210,11 @@ export async function examine(dataDir: string): Promise<Remains> {
 
 /** Where the log and what was acknowledged do not have the same things, each once. */
 export function effectsOtherThan(
-  acknowledged: ReadonlyMap<string, readonly number[]>,
+  acknowledged: ReadonlyMap<string, readonly Readonly<{ id: number }>[]>,
   created: Remains['created'],
 ): readonly string[] {
   return [...created].flatMap(([path, ids]) => {
-    const wanted = new Set(acknowledged.get(path))
+    const wanted = new Set(acknowledged.get(path)?.map(({ id }) => id))
     const present = new Set(ids)
     return [
       ...[...wanted].filter((id) => !present.has(id)).map((id) => `${path} ${id} was acknowledged and is not there`),

@@ -1,154 +1,261 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { CaseResult, RunEvent } from '../../contracts/run.ts'
-import type { Made, Ran } from './client.ts'
-import { carriedTo, verdictOf } from './plan.ts'
-import type { Asked } from './target.ts'
-
-/** A result as it is answered: its texts in full length. */
-type ShownResult = Omit<CaseResult, 'log_data'> & Readonly<{ log_data: readonly (readonly [string, string])[] }>
-
-/** A record's report, as it is answered. */
-export type Report = Readonly<{
-  status: string
-  info: Readonly<{
-    all: number
-    success: number
-    fail: number
-    error: number
-    results: readonly Readonly<{ state: string; cases: readonly ShownResult[] }>[]
-  }>
-}>
-
-/** Everything that is known of a run when all is over. */
-export type Evidence = Readonly<{
-  ran: Ran
-  report: Report
-  /** Its stream. */
-  events: readonly RunEvent[]
-  /** What the service under test was asked for it, in order. */
-  asked: readonly Asked[]
-  /** The debug variables of the environment that it saves into, as they are now. */
-  saved: Readonly<Record<string, unknown>>
-  /** When the processes of the platform had ended, in milliseconds of the same clock. */
-  endedAt: readonly number[]
-}>
+import { attemptsOf } from './attempts.ts'
+import type { Made } from './calls.ts'
+import {
+  endOf,
+  type Evidence,
+  hasDoomed,
+  isDoomed,
+  periodsOf,
+  resultsOf,
+  type ShownResult,
+  textOf,
+  wordsOf,
+} from './evidence.ts'
+import { broughtTo, verdictOf } from './plan.ts'
+import type { Ran } from './runs.ts'
 
 /** What is wrong with a run, in words; empty where nothing is. */
-type Check = (evidence: Evidence) => readonly string[]
+export type Check = (evidence: Evidence) => readonly string[]
 
-const casesOf = ({ report }: Evidence): readonly ShownResult[] => report.info.results.flatMap(({ cases }) => cases)
-
-const textOf = ({ log_data }: ShownResult): string => log_data.map(([, text]) => text).join('')
-
-/** Three attempts died at it: then it is skipped, and what depends on it is not as planned. */
-const isDoomed = (result: ShownResult): boolean => textOf(result).includes('多次异常退出')
-
-export const hasDoomed = (evidence: Evidence): boolean => casesOf(evidence).some(isDoomed)
+/** Unless a step was skipped: what depends on it is not as planned. */
+const unlessDoomed =
+  (check: Check): Check =>
+  (evidence) =>
+    hasDoomed(evidence) ? [] : check(evidence)
 
 /** What holds for every run, by its name. */
 export const RUN_CHECKS: Readonly<Record<string, Check>> = {
-  'every run that was acknowledged ends': ({ report }) =>
-    report.status === '执行完毕' ? [] : [`it is ${report.status}, with ${report.info.all} of its cases`],
-
-  'all = success + fail + error = the number of steps': ({ ran, report: { info } }) => {
-    const sum = info.success + info.fail + info.error
-    return info.all === sum && info.all === ran.kinds.length ? [] : [`${info.all}, ${sum} and ${ran.kinds.length}`]
-  },
-
-  'each step has one result, in order': (evidence) => {
-    const { ran } = evidence
-    const cases = casesOf(evidence)
-    if (cases.length !== ran.kinds.length) return [`${cases.length} results of ${ran.kinds.length} steps`]
-    if (ran.steps.length === 0) return []
-    const ids = cases.map(({ id }) => id)
-    return isDeepStrictEqual(ids, ran.steps) ? [] : [`results of ${ids.join()}, steps ${ran.steps.join()}`]
-  },
-
-  'each step has the verdict that its answer deserves': (evidence) =>
-    hasDoomed(evidence)
+  'every run that was acknowledged ends': ({ report, record }) =>
+    report.status === '执行完毕' && record.status === '执行完毕' && record.state !== null
       ? []
-      : casesOf(evidence).flatMap((result, step) => {
-          const wanted = verdictOf(evidence.ran.kinds[step] ?? 'plain')
-          return result.state === wanted ? [] : [`step ${step} is ${result.state}: ${textOf(result)}`]
-        }),
+      : [`it is ${report.status} and ${record.status}, with ${report.info.all} of its cases`],
 
-  'the log has one verdict for each place, and one end': (evidence) => {
-    const { events, ran, report } = evidence
-    const places = events.flatMap((event) =>
-      event.type === 'CaseFinished' ? [[event.data.flow, event.data.index]] : [],
-    )
-    const wanted = ran.kinds.map((_, index) => [0, index])
-    const ends = events.filter((event) => event.type === 'RunFinished')
-    const problems = isDeepStrictEqual(places, wanted) ? [] : [`the log has ${JSON.stringify(places)}`]
-    if (ends.length !== 1 || events.at(-1)?.type !== 'RunFinished') problems.push(`the log has ${ends.length} ends`)
-    const { state } = ends[0]?.data ?? {}
-    const told = report.info.results[0]?.state
-    return state === told ? problems : [...problems, `the log says ${state}, the report ${told}`]
-  },
+  'all = success + fail + error = the number of results': ({ report: { info } }) =>
+    [info, ...info.results].flatMap(({ all, success, fail, error, ...rest }) => {
+      const shown = 'cases' in rest ? rest.cases.length : info.results.flatMap(({ cases }) => cases).length
+      const sum = success + fail + error
+      return all === sum && all === shown ? [] : [`${all}, ${sum} and ${shown}`]
+    }),
 
-  'who waited was told what the report says': ({ ran, report }) =>
-    ran.answer === undefined || isDeepStrictEqual(answerOf(ran, report), ran.answer)
-      ? []
-      : [`answered: ${JSON.stringify(ran.answer).slice(0, 500)}`],
-
-  'what a debug run saved is in its environment': (evidence) => {
-    const { ran, saved } = evidence
-    if (!ran.saves || hasDoomed(evidence) || saved[ran.saves.name] === 1) return []
-    return [`environment ${ran.saves.environment} does not have ${ran.saves.name}`]
-  },
-
-  'a flow that has logged in stays logged in': (evidence) =>
-    hasDoomed(evidence)
-      ? []
-      : evidence.asked.filter(({ status }) => status !== 200).map(({ step, status }) => `step ${step} got ${status}`),
-
-  'variables and cookies of a step reach the next ones': (evidence) =>
-    hasDoomed(evidence)
-      ? []
-      : evidence.asked.flatMap(({ step, n, after }) => {
-          const sent = { ...(n !== undefined && { n }), ...(after !== undefined && { after }) }
-          const wanted = carriedTo(evidence.ran.kinds, step)
-          return isDeepStrictEqual(sent, wanted)
-            ? []
-            : [`step ${step} carried ${JSON.stringify(sent)} instead of ${JSON.stringify(wanted)}`]
-        }),
-
-  'no step runs again without a strike, and none twice for one': ({ asked, endedAt }) =>
-    twiceIn(periodsOf(asked, endedAt)),
-
-  'at most two steps run again for one strike': ({ asked, endedAt }) => {
-    const periods = periodsOf(asked, endedAt)
-    return periods.flatMap((period, nth) => {
-      const later = new Set(periods.slice(nth + 1).flat())
-      const again = new Set(period.filter((step) => later.has(step)))
-      return again.size > 2 ? [`steps ${[...again].join()} after strike ${nth + 1}`] : []
+  'each step of a scene has one result, in order; none is missing where the run was not cancelled': (evidence) => {
+    const { ran, report } = evidence
+    const { results } = report.info
+    if (results.length !== ran.flows.length) return [`${results.length} scenes of ${ran.flows.length}`]
+    const isCancelled = endOf(evidence)?.state === 'cancelled'
+    return ran.flows.flatMap(({ kinds, steps }, flow) => {
+      const { cases = [] } = results[flow] ?? {}
+      if (!isCancelled && cases.length !== kinds.length) return [`scene ${flow}: ${cases.length} of ${kinds.length}`]
+      const ids = cases.map(({ id }) => id)
+      if (steps.length === 0 || isDeepStrictEqual(ids, steps.slice(0, ids.length))) return []
+      return [`scene ${flow}: results of ${ids.join()}, steps ${steps.join()}`]
     })
   },
+
+  'scenes stand in the order of their task': ({ ran, report }) => {
+    const shown = report.info.results.map(({ scene }) => scene)
+    const wanted = ran.flows.map(({ scene }) => scene)
+    return isDeepStrictEqual(shown, wanted) ? [] : [`${shown.join()} instead of ${wanted.join()}`]
+  },
+
+  'each step has the verdict that its answer deserves': unlessDoomed((evidence) =>
+    resultsOf(evidence).flatMap((each) => {
+      const { flow, index, result } = each
+      const wanted = verdictOf(evidence.ran.flows[flow]?.kinds[index] ?? 'plain')
+      return result.state === wanted ? [] : [`${wordsOf(each)} is ${result.state}: ${textOf(result)}`]
+    }),
+  ),
+
+  'the log has one verdict for each result, in order within its scene, and one end': ({ events, report, ran }) => {
+    const places = events.flatMap((event) => (event.type === 'CaseFinished' ? [event.data] : []))
+    const ends = events.filter(({ type }) => type === 'RunFinished')
+    const problems = ran.flows.flatMap((_, flow) => {
+      const told = places.filter((place) => place.flow === flow).map(({ index, state }) => [index, state])
+      const shown = report.info.results[flow]?.cases.map(({ state }, index) => [index, state])
+      return isDeepStrictEqual(told, shown) ? [] : [`the log has ${JSON.stringify(told)} of scene ${flow}`]
+    })
+    if (ends.length === 1 && events.at(-1)?.type === 'RunFinished') return problems
+    return [...problems, `the log has ${ends.length} ends`]
+  },
+
+  'a run and its scenes are what their steps came to': (evidence) => {
+    const { ran, report, record } = evidence
+    const all = report.info.results.flatMap(({ cases }) => cases)
+    const planned = ran.flows.reduce((sum, { kinds }) => sum + kinds.length, 0)
+    const wanted = all.length < planned ? 'cancelled' : stateOf(all)
+    const states = [endOf(evidence)?.state, record.state, ...report.info.results.map(({ state }) => state)]
+    const right = [
+      wanted,
+      wanted,
+      ...report.info.results.map(({ cases }, flow) =>
+        cases.length < (ran.flows[flow]?.kinds.length ?? 0) ? wanted : stateOf(cases),
+      ),
+    ]
+    return isDeepStrictEqual(states, right) ? [] : [`${states.join()} instead of ${right.join()}`]
+  },
+
+  'record, report and progress agree': ({ ran, report, record, progress }) => {
+    const counts = ({ all, success, fail, error }: typeof report.info) => ({ all, success, fail, error })
+    const total = ran.flows.reduce((sum, { kinds }) => sum + kinds.length, 0)
+    const { status } = report
+    const { state } = record
+    const wanted = { ...counts(report.info), status, state, total }
+    const recorded = { ...counts(record as never), status: record.status, state, total: record.total }
+    const { results, ...followed } = progress
+    const places = results.map(({ flow, index, state: verdict, name }) => ({ flow, index, verdict, name }))
+    const shown = report.info.results.flatMap(({ cases }, flow) =>
+      cases.map(({ state: verdict, name }, index) => ({ flow, index, verdict, name })),
+    )
+    const sorted = places.toSorted((one, other) => one.flow - other.flow || one.index - other.index)
+    return [
+      ...(isDeepStrictEqual(recorded, wanted) ? [] : [`the record says ${JSON.stringify(recorded)}`]),
+      ...(isDeepStrictEqual(followed, wanted) ? [] : [`the progress says ${JSON.stringify(followed)}`]),
+      ...(isDeepStrictEqual(sorted, shown) ? [] : [`the progress tells of ${JSON.stringify(sorted)}`]),
+    ]
+  },
+
+  'who follows a run hears of each result once, whatever happens meanwhile': ({ ran, progress }) => {
+    const { followed = [] } = ran
+    return isDeepStrictEqual(followed, progress.results.slice(0, followed.length))
+      ? []
+      : [`followed: ${JSON.stringify(followed)}`]
+  },
+
+  'a record says of what it is, and who asked for it': ({ ran, record }) => {
+    const { type, name, task, trigger, build } = record
+    const shown = { type, name, task, trigger, build }
+    const { kind } = ran
+    const wanted = {
+      type: kind,
+      name: ran.name,
+      task: kind === 'task' ? ran.name : null,
+      trigger: ran.trigger,
+      build: ran.mark,
+    }
+    return isDeepStrictEqual(shown, wanted) ? [] : [`${JSON.stringify(shown)} instead of ${JSON.stringify(wanted)}`]
+  },
+
+  'who waited was told what the report says': (evidence) =>
+    evidence.ran.answer === undefined || isDeepStrictEqual(answerOf(evidence), evidence.ran.answer)
+      ? []
+      : [`answered: ${JSON.stringify(evidence.ran.answer).slice(0, 500)}`],
+
+  'what a debug run saved is in its environment': unlessDoomed(({ ran, saved }) =>
+    !ran.saves || saved[ran.saves.name] === 1
+      ? []
+      : [`environment ${ran.saves.environment} does not have ${ran.saves.name}`],
+  ),
+
+  'a flow that has logged in stays logged in': unlessDoomed(({ asked }) =>
+    asked
+      .filter(({ status }) => status !== 200)
+      .map(({ seat, step, status }) => `step ${step} of seat ${seat} got ${status}`),
+  ),
+
+  'what the run has of its own reaches each step': ({ ran, asked }) =>
+    asked.flatMap(({ seat, step, pass }) =>
+      pass === ran.pass ? [] : [`step ${step} of seat ${seat} brought ${pass} instead of ${ran.pass}`],
+    ),
+
+  'temporary variables stay in their scene; global ones and cookies go on, or where scenes run side by side do not':
+    unlessDoomed((evidence) =>
+      periodsOf(evidence)
+        .flat()
+        .flatMap((each) => {
+          const { n, total, after } = each.asked
+          const brought = { n, total, ...(after !== undefined && { after }) }
+          const wanted = broughtTo(evidence.ran, each.flow, each.index)
+          return isDeepStrictEqual(brought, wanted)
+            ? []
+            : [`${wordsOf(each)} brought ${JSON.stringify(brought)} instead of ${JSON.stringify(wanted)}`]
+        }),
+    ),
+
+  'a scene begins when no more than others may run beside it are left of those before it': ({ ran, events }) => {
+    const done = ran.flows.map(() => 0)
+    return events.flatMap((event) => {
+      if (event.type !== 'CaseFinished') return []
+      const { flow, index } = event.data
+      const left = ran.flows.slice(0, flow).filter(({ kinds }, nth) => (done[nth] ?? 0) < kinds.length).length
+      done[flow] = index + 1
+      return left < ran.width ? [] : [`${wordsOf(event.data)} ended while ${left} scenes before it were left`]
+    })
+  },
+
+  'steps of a scene run one after the other, and no more scenes side by side than the run wants': (evidence) =>
+    periodsOf(evidence).flatMap((period) =>
+      period.flatMap((each, nth) => {
+        const beside = period.slice(0, nth).filter(({ asked }) => asked.until > each.asked.at)
+        if (beside.length >= evidence.ran.width) return [`${wordsOf(each)} ran beside ${beside.length} others`]
+        return beside.some(({ flow }) => flow === each.flow) ? [`${wordsOf(each)} ran beside one of its scene`] : []
+      }),
+    ),
+
+  'no step runs again without a strike, and none twice for one': (evidence) =>
+    periodsOf(evidence).flatMap((period) => {
+      const words = period.map(wordsOf)
+      return words.filter((each, nth) => words.indexOf(each) !== nth).map((each) => `${each} ran twice in one process`)
+    }),
+
+  'at most two steps of a scene run again for one strike, and of no more scenes than run side by side': (evidence) => {
+    const periods = periodsOf(evidence)
+    return periods.flatMap((period, nth) => {
+      const later = new Set(
+        periods
+          .slice(nth + 1)
+          .flat()
+          .map(wordsOf),
+      )
+      const again = period.filter((each) => later.has(wordsOf(each)))
+      const scenes = Map.groupBy(again, ({ flow }) => flow)
+      const problems = [...scenes.values()].filter((steps) => steps.length > 2)
+      const told = problems.map((steps) => `${steps.map(wordsOf).join()} after strike ${nth + 1}`)
+      return scenes.size > evidence.ran.width ? [...told, `${scenes.size} scenes after strike ${nth + 1}`] : told
+    })
+  },
+
+  'a step that runs again runs alone': (evidence) => {
+    const periods = periodsOf(evidence)
+    return periods.flatMap((period, nth) => {
+      const before = new Set(periods.slice(0, nth).flat().map(wordsOf))
+      return period
+        .filter((each) => before.has(wordsOf(each)))
+        .flatMap((again) => {
+          const beside = period.filter(
+            ({ asked: one }) => one !== again.asked && one.at < again.asked.until && one.until > again.asked.at,
+          )
+          return beside.map((other) => `${wordsOf(again)} ran again beside ${wordsOf(other)}`)
+        })
+    })
+  },
+
+  'what may have run before runs first, each told, one at a time': (evidence) => attemptsOf(evidence).problems,
 
   'a step that has run again says so': (evidence) => {
-    const times = new Map<number, number>()
-    for (const { step } of evidence.asked) times.set(step, (times.get(step) ?? 0) + 1)
-    const cases = casesOf(evidence)
-    return [...times].flatMap(([step, count]) => {
-      const result = cases[step]
-      return count > 1 && result && !isDoomed(result) && !isMarked(result) ? [`step ${step} ran ${count} times`] : []
+    const times = Map.groupBy(periodsOf(evidence).flat(), wordsOf)
+    return resultsOf(evidence).flatMap((each) => {
+      const count = times.get(wordsOf(each))?.length ?? 0
+      const { result } = each
+      return count > 1 && !isDoomed(result) && !isMarked(result) ? [`${wordsOf(each)} ran ${count} times`] : []
     })
   },
 
-  'no step says so that no earlier attempt can have begun': (evidence) => {
-    const reach = reachOf(evidence.events)
-    return casesOf(evidence).flatMap((result, step) => {
+  'only steps say so that an earlier attempt may have begun, and all of them': (evidence) => {
+    const { mayHaveRun } = attemptsOf(evidence)
+    return resultsOf(evidence).flatMap((each) => {
+      const { result } = each
       const says = result.attempt !== undefined || textOf(result).includes('次尝试')
-      if (isDoomed(result) || !says || reach[step]) return []
-      return [`step ${step} says attempt ${result.attempt}`]
+      if (isDoomed(result) || says === mayHaveRun(each)) return []
+      return [`${wordsOf(each)} says attempt ${result.attempt}`]
     })
   },
 
-  'only what three attempts have died of is skipped': ({ report, events }) => {
-    const claims = claimsBeforeResults(events)
-    return report.info.results
-      .flatMap(({ cases }) => cases)
-      .flatMap((result, step) => (isDoomed(result) && (claims[step] ?? 0) < 4 ? [`step ${step}`] : []))
+  'only what three attempts have died of is skipped': (evidence) => {
+    const { deathsAt } = attemptsOf(evidence)
+    return resultsOf(evidence).flatMap((each) => {
+      const deaths = deathsAt(each)
+      return isDoomed(each.result) === deaths >= 3 ? [] : [`${wordsOf(each)} after ${deaths} deaths`]
+    })
   },
 }
 
@@ -158,60 +265,37 @@ function isMarked({ attempt, log_data }: ShownResult): boolean {
   return attempt !== undefined && level === 'WARNING' && text.includes(`第${attempt}次尝试`)
 }
 
-/** Of a run that was asked for by itself the answer is its one result. */
-function answerOf(ran: Ran, { info }: Report): unknown {
+function stateOf(results: readonly ShownResult[]): string {
+  const states = new Set(results.map(({ state }) => state))
+  if (states.has('错误')) return 'error'
+  return states.has('失败') ? 'fail' : 'success'
+}
+
+/** What of the report the call answered that asked for the run. */
+function answerOf({ ran, report: { info }, record }: Evidence): unknown {
   const [flow] = info.results
-  return ran.kinds.length === 1 ? flow?.cases[0] : flow
-}
-
-/** The steps that were asked for while each process was at work. */
-function periodsOf(asked: readonly Asked[], endedAt: readonly number[]): readonly (readonly number[])[] {
-  const starts = [0, ...endedAt]
-  return starts.map((start, nth) => {
-    const end = endedAt[nth] ?? Infinity
-    return asked.filter(({ at }) => at >= start && at < end).map(({ step }) => step)
-  })
-}
-
-function twiceIn(periods: readonly (readonly number[])[]): readonly string[] {
-  return periods.flatMap((period) => {
-    const twice = period.filter((step, nth) => period.indexOf(step) !== nth)
-    return twice.map((step) => `step ${step} ran twice in one process`)
-  })
-}
-
-/** Whether an earlier attempt may have begun a step: it is among the first two without a result after one that died, or the first after one that was interrupted. */
-function reachOf(events: readonly RunEvent[]): readonly boolean[] {
-  const reach: boolean[] = []
-  let next = 0
-  let held = false
-  for (const event of events) {
-    if (event.type === 'CaseFinished') next++
-    if (event.type === 'RunClaimed' && held) reach[next] = reach[next + 1] = true
-    if (event.type === 'RunReleased' && event.data.interrupted) reach[next] = true
-    if (event.type === 'RunClaimed') held = true
-    if (event.type === 'RunReleased') held = false
+  const { results, all, success, fail, error } = info
+  const counts = { all, success, fail, error }
+  const answers: Readonly<Record<Ran['kind'], unknown>> = {
+    case: flow?.cases[0],
+    scene: flow,
+    task: {
+      ...counts,
+      results,
+      cases: results.flatMap(({ cases }) => cases),
+      state: record.state,
+      name: ran.name,
+    },
   }
-  return reach
-}
-
-function claimsBeforeResults(events: readonly RunEvent[]): readonly number[] {
-  const claims: number[] = []
-  let since = 0
-  for (const event of events) {
-    if (event.type === 'RunClaimed') since++
-    if (event.type !== 'CaseFinished') continue
-    claims.push(since)
-    since = 0
-  }
-  return claims
+  return answers[ran.kind]
 }
 
 /** What of a created thing its details do not show. */
 export function notShown({ path, id, shows }: Made, body: Readonly<Record<string, unknown>>): readonly string[] {
-  return Object.entries(shows).flatMap(([name, value]) =>
-    isDeepStrictEqual(body[name], value)
+  return Object.entries(shows).flatMap(([name, value]) => {
+    const shown = name === 'handle' ? (body.handle as { handle: string }[]).map(({ handle }) => handle) : body[name]
+    return isDeepStrictEqual(shown, value)
       ? []
-      : [`${path}${id}/ shows ${name} ${JSON.stringify(body[name])} instead of ${JSON.stringify(value)}`],
-  )
+      : [`${path}${id}/ shows ${name} ${JSON.stringify(shown)} instead of ${JSON.stringify(value)}`]
+  })
 }

@@ -2,20 +2,25 @@ import type { ServerResponse } from 'node:http'
 import { randomUUID } from 'node:crypto'
 import { type Seen, startTarget } from '../support/target.ts'
 
-/** A request as the service under test remembers it: whose step of which run it was, what it carried, how it was answered. */
-export type Asked = Readonly<{
+/** A request as the service under test remembers it: whose step of which run it was, what it brought along, how it was answered. */
+export type Asked = {
   /** The mark of a run (header `X-Run`). */
-  run: string
+  readonly run: string
+  /** The scene of the run (header `X-Seat`). */
+  readonly seat: number
   /** The step's number in the scene, 0 for the one that logs in. */
-  step: number
-  /** Milliseconds of this process's clock. */
-  at: number
-  status: number
-  /** What scripts have counted up so far (header `X-N`), as text; absent where the step sends none. */
-  n?: string
-  /** The step that had the last answer before, as the cookie says. */
-  after?: string
-}>
+  readonly step: number
+  /** Milliseconds of this process's clock: when it came, and when its answer was out; Infinity before. */
+  readonly at: number
+  until: number
+  readonly status: number
+  /** What scripts have counted up in the scene (`X-N`) and in the run (`X-Total`), and the run's own variable (`X-Pass`). */
+  readonly n: string
+  readonly total: string
+  readonly pass: string
+  /** The scene and the step that had the last answer before, as the cookie says: `2.0`. */
+  readonly after?: string
+}
 
 export type ChaosTarget = Readonly<{
   url: string
@@ -32,8 +37,8 @@ const MOST = 60
 
 /**
  * A service that is logged in to: `/login` gives a token, a session and a cookie, `/work/<step>` wants all three, `/enter` gives the
- * cookie alone, `/open/<step>` wants only that. Only the last login of a run counts; without it the answer is 401. Each answer sets a
- * cookie that names its step.
+ * cookie alone, `/open/<step>` wants only that, `/visit/<step>` nothing. Only the last login of a run's scene counts; without it the
+ * answer is 401. Each answer sets a cookie that names its scene and step, and repeats the run's own variable.
  */
 export async function startChaosTarget(): Promise<ChaosTarget> {
   const asked: Asked[] = []
@@ -42,24 +47,40 @@ export async function startChaosTarget(): Promise<ChaosTarget> {
     // What matters of it is kept here, for many rounds.
     seen.length = 0
     const run = textOf(request, 'x-run')
+    const seat = textOf(request, 'x-seat')
     const [, route = '', number = '0'] = request.url.split('/')
     const cookies = cookiesOf(request)
-    const status = loggedIn(request, route, cookies, sessions.get(run)) ? 200 : 401
-    const n = textOf(request, 'x-n')
+    const status = loggedIn(request, route, cookies, sessions.get(`${run} ${seat}`)) ? 200 : 401
+    const pass = textOf(request, 'x-pass')
     const after = cookies.get('last')
-    asked.push({
+    const one: Asked = {
       run,
+      seat: Number(seat),
       step: Number(number),
       at: performance.now(),
+      until: Infinity,
       status,
-      ...(n !== '' && { n }),
+      n: textOf(request, 'x-n'),
+      total: textOf(request, 'x-total'),
+      pass,
       ...(after !== undefined && { after }),
-    })
-    const answer = status === 200 && isLogin(route) ? logIn(response) : { step: number }
-    if (isLogin(route)) sessions.set(run, answer as Session)
-    response.appendHeader('Set-Cookie', `last=${number}; Path=/`)
+    }
+    asked.push(one)
+    const session = status === 200 && isLogin(route) ? logIn(response) : undefined
+    if (session) sessions.set(`${run} ${seat}`, session)
+    response.appendHeader('Set-Cookie', `last=${seat}.${number}; Path=/`)
     response.writeHead(status, { 'Content-Type': 'application/json' })
-    setTimeout(() => response.end(JSON.stringify(answer)), LEAST + Math.random() * (MOST - LEAST))
+    const answer = JSON.stringify({ step: number, pass, ...session })
+    const over = (): void => void (one.until = Math.min(one.until, performance.now()))
+    // Who asked may have died before.
+    response.once('close', over)
+    setTimeout(
+      () => {
+        over()
+        response.end(answer)
+      },
+      LEAST + Math.random() * (MOST - LEAST),
+    )
   })
   return { url, asked, stop }
 }
@@ -78,7 +99,7 @@ function loggedIn(
   cookies: ReadonlyMap<string, string>,
   session: Session | undefined,
 ): boolean {
-  if (isLogin(route) || route === 'alone') return true
+  if (isLogin(route) || route === 'visit') return true
   if (!session || cookies.get('sid') !== session.sid) return false
   return (
     route === 'open' ||
