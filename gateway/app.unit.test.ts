@@ -263,6 +263,23 @@ describe('tokens', () => {
     expect(await ask()).toBe(200)
   })
 
+  test('an API token is taken by whoever knows it, and nothing else is asked of it', async () => {
+    const ask = async (authorization: string) =>
+      (await send('PATCH', '/api/things/1/', { headers: { authorization }, json: valid })).status
+    expect(await ask('Bearer tl_1_secret')).toBe(200)
+    expect(seen?.user).toEqual(MACHINE)
+    expect(await ask('bearer  tl_1_secret')).toBe(200)
+    for (const other of [
+      'Bearer tl_1_secre',
+      'Bearer tl_1_secret2',
+      'Bearer x.tl_1_secret',
+      'tl_1_secret',
+      'Basic tl_1_secret',
+    ]) {
+      expect([other, await ask(other)]).toEqual([other, 401])
+    }
+  })
+
   test('a role that may not is 403, before 404 and the body', async () => {
     const answer = await send('PATCH', '/api/things/99/', { headers: { authorization: access(2) }, body: '{' })
     expect(answer.status).toBe(403)

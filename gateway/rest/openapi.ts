@@ -18,13 +18,13 @@ export function openApi(routes: readonly Route[], version: string): Json {
       title: 'Testledger',
       version,
       description:
-        '测试平台接口。除标明公开的接口外，都需要请求头 `Authorization: Bearer <token>`。每个地址末尾的斜杠可以省略。',
+        '测试平台接口。除标明公开的接口外，都需要请求头 `Authorization: Bearer <token>`：登录得到的 token，或 API 令牌（`tl_…`）。每个地址末尾的斜杠可以省略。',
     },
     servers: [{ url: '/' }],
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT 或 API 令牌' } },
       schemas: { Error: ERROR },
     },
   }
@@ -131,6 +131,7 @@ function refusals({ access, path, body, query, method }: Route): [status: number
   if (path.includes(':')) found.push([404, '路径中的 id 不存在'])
   if (body || query) found.push([422, '参数未通过验证'])
   if (method !== 'GET') found.push([400, '请求体无法读取，或当前状态下不能执行'])
+  if (method !== 'GET' && access !== 'public') found.push([429, '写入过于频繁，Retry-After 秒后可重试'])
   if (body) found.push([413, `请求体超过 ${MAX_BODY_BYTES / 1024 / 1024} MiB`], [415, '不支持的 Content-Type'])
   if (method !== 'GET' && method !== 'POST') found.push([412, 'If-Match 不是当前版本'])
   return found
