@@ -1,0 +1,202 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { testledger } from '../support/cli.ts'
+import { ADMIN, startTestPlatform, type TestPlatform } from '../support/platform.ts'
+import { startTarget } from '../support/target.ts'
+
+/** `testledger run` with a whole platform, and a service under test that answers when it is let. */
+
+let platform: TestPlatform
+let target: Awaited<ReturnType<typeof startTarget>>
+let env: number
+let project: number
+let token: string
+let folder: string
+/** What the path `/held` waits for. */
+let held = Promise.withResolvers<undefined>()
+
+beforeAll(async () => {
+  // It has to be found again after a restart.
+  platform = await startTestPlatform({ PORT: String(await freePort()) })
+  target = await startTarget((seen, response) => {
+    const answer = () => void response.end(JSON.stringify({ variable: seen.headers['x-variable'] }))
+    if (seen.url === '/held') void held.promise.then(answer)
+    else answer()
+  })
+  project = await platform.made('/api/testPro/projects/', { name: 'p', leader: 'l' })
+  const global_variable = { who: 'environment' }
+  env = await platform.made('/api/testPro/envs/', { name: '本地', host: target.url, project, global_variable })
+  const given = await platform.call('POST', '/api/users/tokens/', { name: 'ci' })
+  token = given.body.token as string
+  folder = await mkdtemp(join(tmpdir(), 'testledger-cli-'))
+}, 60_000)
+afterAll(async () => {
+  held.resolve(undefined)
+  await target.stop()
+  await platform.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+type Case = Readonly<{ title: string; path?: string; expects?: string }>
+
+async function newTask(...scenes: readonly (readonly Case[])[]): Promise<number> {
+  const made: number[] = []
+  for (const [nth, cases] of scenes.entries()) {
+    const scene = await platform.made('/api/testFlow/scenes/', { name: `流程${nth + 1}`, project })
+    for (const [sort, { title, path: url = '/', expects = 'environment' }] of cases.entries()) {
+      const of = { name: title, url, method: 'get', type: '1', project }
+      const icase = await platform.made('/api/TestInterFace/cases/', {
+        title,
+        interface: await platform.made('/api/TestInterFace/interfaces/', of),
+        headers: { 'X-Variable': '${{who}}' },
+        teardown_script: `test.assertion('相等', '${expects}', response.json()['variable'])`,
+      })
+      await platform.made('/api/testFlow/icases/', { icase, scene, sort })
+    }
+    made.push(scene)
+  }
+  return platform.made('/api/testTask/tasks/', { name: '回归', project, scenes: made })
+}
+
+const run = (task: number, more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) => {
+  const args = ['run', '--server', platform.url, '--task', String(task), '--env', String(env), ...more]
+  return testledger(args, { env: { TESTLEDGER_TOKEN: token, ...environment }, cwd: folder })
+}
+
+async function recordOf(output: string) {
+  const [, record = ''] = /^record (\d+)/m.exec(output) ?? []
+  return (await platform.call('GET', `/api/testTask/records/${record}/`)).body as Readonly<Record<string, unknown>>
+}
+
+test('a red one is told, counted, and its reports are written', async () => {
+  const task = await newTask([{ title: '登录' }, { title: '付款', expects: 'nobody' }], [{ title: '退出' }])
+  const jenkins = { BUILD_NUMBER: '7', BRANCH_NAME: 'main', GIT_COMMIT: 'c0ffee', BUILD_URL: 'http://ci/job/7/' }
+  const { code, output, errors } = await run(task, ['--junit', 'out/j.xml', '--html', 'out/r.html'], jenkins).ended
+  expect([code, errors]).toEqual([1, ''])
+  expect(output.match(/^[成失错].*(?= {2})/gm)).toEqual([
+    '成功  流程1 / 登录',
+    '失败  流程1 / 付款',
+    '成功  流程2 / 退出',
+  ])
+  expect(output).toMatch(/^not passed {2}3 of 3 cases: 2 成功, 1 失败, 0 错误/m)
+  expect(await readFile(join(folder, 'out/j.xml'), 'utf8')).toMatch(
+    /^<\?xml .*<testsuites.*付款.*<failure.*<\/testsuites>\s*$/s,
+  )
+  expect(await readFile(join(folder, 'out/r.html'), 'utf8')).toMatch(/^<!doctype html>.*付款.*<\/html>\s*$/is)
+  const build = { build: '7', branch: 'main', commit: 'c0ffee', url: 'http://ci/job/7/' }
+  expect(await recordOf(output)).toMatchObject({ ...build, state: 'fail', trigger: 'api', all: 3, total: 3 })
+}, 60_000)
+
+test('a green one takes variables along, side by side, for a name and its password', async () => {
+  const task = await newTask([{ title: '甲', expects: '7' }], [{ title: '乙', expects: '7' }])
+  const account = { TESTLEDGER_TOKEN: '', TESTLEDGER_USERNAME: ADMIN.username, TESTLEDGER_PASSWORD: ADMIN.password }
+  const { code, output, errors } = await run(task, ['--var', 'who=7', '--concurrency', '2'], account).ended
+  expect([code, errors]).toEqual([0, ''])
+  expect(output).toMatch(/^passed {2}2 of 2 cases/m)
+  expect(await recordOf(output)).toMatchObject({ state: 'success', trigger: 'manual' })
+}, 60_000)
+
+test('one without a case passes, with a warning', async () => {
+  const { code, errors } = await run(await newTask([])).ended
+  expect([code, errors]).toEqual([0, 'testledger: warning: the task has no case to run\n'])
+}, 60_000)
+
+describe('the snippet of docs/ci.md with curl alone', () => {
+  const snippet = async (task: number): Promise<string> => {
+    const text = await readFile(new URL('../../docs/ci.md', import.meta.url), 'utf8')
+    const [, script = ''] = /\n## curl alone\n.*?```bash\n(.*?)```/s.exec(text) ?? []
+    expect(script).toContain('\\"task\\": 3, \\"env\\": 2,')
+    return script.replace('\\"task\\": 3, \\"env\\": 2,', `\\"task\\": ${task}, \\"env\\": ${env},`)
+  }
+
+  test.each([
+    ['environment', 0],
+    ['nobody', 1],
+  ])(
+    'does as it is printed, when a case expects %s',
+    async (expects, code) => {
+      const task = await newTask([{ title: '查询', expects }])
+      const { PATH } = process.env
+      const environment = { PATH, TESTLEDGER_SERVER: platform.url, TESTLEDGER_TOKEN: token, BUILD_NUMBER: `n${task}` }
+      const ended = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', await snippet(task)], {
+        cwd: folder,
+        env: environment,
+      }).then(
+        () => 0,
+        (error: { code: number }) => error.code,
+      )
+      expect(ended).toBe(code)
+      expect(await readFile(join(folder, 'junit.xml'), 'utf8')).toContain('查询')
+    },
+    60_000,
+  )
+})
+
+describe('while a case is held', () => {
+  test('Ctrl-C cancels it: what came after is not run', async () => {
+    held = Promise.withResolvers()
+    const running = run(await newTask([{ title: '先' }, { title: '中', path: '/held' }, { title: '后' }]))
+    await running.said('先')
+    running.signal('SIGINT')
+    const { code, output, errors } = await running.ended
+    expect([code, errors]).toEqual([130, ''])
+    held.resolve(undefined)
+    let record = await recordOf(output)
+    while (record['state'] === null) record = await recordOf(output)
+    expect(record).toMatchObject({ state: 'cancelled', status: '执行完毕', total: 3 })
+    expect(record['all']).toBeLessThan(3)
+  }, 60_000)
+
+  test('a restart of the platform is waited for, and every case is told once', async () => {
+    held = Promise.withResolvers()
+    const running = run(await newTask([{ title: '先' }, { title: '中', path: '/held' }, { title: '后' }]))
+    await running.said('先')
+    const restarted = platform.restart()
+    await running.said('trying again')
+    held.resolve(undefined)
+    await restarted
+    const { code, output, errors } = await running.ended
+    expect([code, errors]).toEqual([0, ''])
+    expect(output.match(/^成功.*(?= {2})/gm)).toEqual(['成功  流程1 / 先', '成功  流程1 / 中', '成功  流程1 / 后'])
+    expect(output).toMatch(/^passed {2}3 of 3 cases/m)
+  }, 120_000)
+})
+
+test.each<[string, () => Promise<Readonly<Record<string, string>>>, readonly string[], RegExp]>([
+  ['a wrong token', async () => ({ TESTLEDGER_TOKEN: `${token}x` }), [], /^testledger: \S+ \(401\)\n$/],
+  [
+    'a wrong password',
+    async () => ({ TESTLEDGER_TOKEN: '', TESTLEDGER_USERNAME: 'nobody', TESTLEDGER_PASSWORD: 'secret' }),
+    [],
+    /^testledger: 用户名或密码错误 \(401\)\n$/,
+  ],
+  [
+    'a user who may only read',
+    async () => ({ TESTLEDGER_TOKEN: await platform.userToken('viewer') }),
+    [],
+    /^testledger: \S+ \(403\)\n$/,
+  ],
+  ['an unknown task', async () => ({}), ['2000000000'], /^testledger: task：.*不存在 \(422\)\n$/],
+])(
+  '%s cannot run, and is told why in one line',
+  async (_, environment, [task], line) => {
+    const { code, output, errors } = await run(Number(task ?? (await newTask([]))), [], await environment()).ended
+    expect([code, output]).toEqual([2, ''])
+    expect(errors).toMatch(line)
+  },
+  60_000,
+)
