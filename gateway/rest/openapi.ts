@@ -133,7 +133,7 @@ function refusals({ access, path, body, query, method }: Route): [status: number
   if (method !== 'GET') found.push([400, '请求体无法读取，或当前状态下不能执行'])
   if (method !== 'GET' && access !== 'public') found.push([429, '写入过于频繁，Retry-After 秒后可重试'])
   if (body) found.push([413, `请求体超过 ${MAX_BODY_BYTES / 1024 / 1024} MiB`], [415, '不支持的 Content-Type'])
-  if (method !== 'GET' && method !== 'POST') found.push([412, 'If-Match 不是当前版本'])
+  if (method !== 'GET' && access !== 'public') found.push([412, 'If-Match 不是当前版本'])
   return found
 }
 

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Event } from '../../contracts/core.ts'
 import { type Platform, startPlatform } from '../../main.ts'
 import { readConfig } from '../../platform/config.ts'
-import { createLogger } from '../../platform/logger.ts'
+import { createLogger, type Logger } from '../../platform/logger.ts'
 import { openDatabase } from '../../platform/postgres.ts'
 import type { Database } from '../../platform/sql.ts'
 import { projections } from '../../projections/all.ts'
@@ -46,7 +46,10 @@ export type TestPlatform = Readonly<{
 }>
 
 /** Starts a platform. `environment` goes over what tests are started with. */
-export async function startTestPlatform(environment: Readonly<Record<string, string>> = {}): Promise<TestPlatform> {
+export async function startTestPlatform(
+  environment: Readonly<Record<string, string>> = {},
+  log: Logger = createLogger('silent'),
+): Promise<TestPlatform> {
   const database = await freshDatabase()
   // With a database of its own a platform keeps little here: what it keeps is good for all platforms of the run.
   const dataDir = process.env.TEST_SHARED_FOLDER ?? tmpdir()
@@ -64,7 +67,7 @@ export async function startTestPlatform(environment: Readonly<Record<string, str
   let platform = await start()
 
   async function start(): Promise<Platform> {
-    const started = await startPlatform(config, createLogger('silent'))
+    const started = await startPlatform(config, log)
     await started.ready
     return started
   }
