@@ -97,14 +97,15 @@ export function createUsers(deps: {
       changes: { ...(role !== undefined && { role }), ...(active !== undefined && { active }) },
       ...(password !== undefined && { password: 'changed' }),
     }
+    // Hashed before anything is said: it may be refused when there is too much to hash.
+    const password_hash = password === undefined ? undefined : await hashPassword(password)
     const fold = await handle(team, TEAM_STREAM, () => command, context)
-    if (password !== undefined) await setPassword(memberOf(id, fold).username, password, context)
+    if (password_hash !== undefined) await setPassword(memberOf(id, fold).username, password_hash, context)
     if (context.requestHash !== undefined) await writes.keepRevision(context.commandId, fold.revision)
     return shown(id, fold)
   }
 
-  async function setPassword(username: string, password: string, context: CommandContext): Promise<void> {
-    const password_hash = await hashPassword(password)
+  async function setPassword(username: string, password_hash: string, context: CommandContext): Promise<void> {
     const { ifMatch: _, ...own } = context
     await handle(user, userStream(username), (): UserCommand => ({ type: 'ChangePassword', password_hash }), own)
   }

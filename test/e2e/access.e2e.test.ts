@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Route } from '../../gateway/rest/route.ts'
-import { ADMIN, KEYS, login, startTestPlatform, type TestPlatform } from '../support/platform.ts'
+import { checkPassword } from '../../services/access/passwords.ts'
+import { ADMIN, KEYS, login, type Reply, startTestPlatform, type TestPlatform } from '../support/platform.ts'
 
 /** Who comes in, tried on every route that asks; and accounts. `permissions.e2e.test.ts` says who may do what. */
 
@@ -206,6 +207,29 @@ describe('accounts', () => {
     expect((await platform.call('PATCH', '/api/users/me/', body, { token })).status).toBe(200)
     expect((await platform.call('GET', '/api/users/me/', undefined, { token })).status).toBe(401)
     await login(platform.call, { username: 'changer', password: 'another password' })
+  })
+
+  test('a password that nobody has the time to hash changes nothing', async () => {
+    const { body: created } = await platform.call('POST', '/api/users/', {
+      username: 'hashed',
+      password: 'the first password',
+      role: 'tester',
+    })
+    const slow = `scrypt$4096$8$1$${'0'.repeat(32)}$${'0'.repeat(64)}`
+    const change = async (): Promise<number> => {
+      const flood = Array.from({ length: 100 }, () => checkPassword('guess', slow))
+      let answer: Reply | undefined
+      const events = await platform.eventsOf(async () => {
+        answer = await platform.call('PATCH', `/api/users/${created.id}/`, { password: 'the second password' })
+      })
+      await Promise.all(flood)
+      const changed = answer?.status === 200
+      if (!changed) expect([answer?.body.code, answer?.headers.get('retry-after')]).toEqual(['busy', '1'])
+      expect(events.map(({ type }) => type)).toEqual(changed ? ['MemberChanged', 'PasswordChanged'] : [])
+      return answer?.status ?? 0
+    }
+    // Until the flood is there in time.
+    while ((await change()) !== 503);
   })
 
   test('the last active admin can be neither deactivated nor demoted, not even by two who remove each other at once', async () => {
