@@ -40,6 +40,13 @@ module.exports = {
       from: { path: '^(services|gateway)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^projections/(engine|rows)', dependencyTypesNot: ['type-only'] },
     },
+    {
+      name: 'client-stands-alone',
+      severity: 'error',
+      comment: 'the command line client is installed without the platform and without any package',
+      from: { path: '^(bin|cli)/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: '^cli/', dependencyTypesNot: ['core'] },
+    },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unknown-modules', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {

@@ -50,6 +50,8 @@ describe('import rules', () => {
       "import { createApp } from '../../gateway/app.ts'\nexport { createApp }\n",
       'services-imports-upwards',
     ],
+    ['cli', "import { pino } from 'pino'\nexport { pino }\n", 'client-stands-alone'],
+    ['cli', "import { Rejected } from '../../contracts/core.ts'\nexport { Rejected }\n", 'client-stands-alone'],
     ['services', "import pg from 'pg'\nexport { pg }\n", 'pg-in-one-place'],
     ['gateway', "import { request } from 'undici'\nexport { request }\n", 'undici-in-one-place'],
     ['services', "import { loadPyodide } from 'pyodide'\nexport { loadPyodide }\n", 'pyodide-in-one-place'],
