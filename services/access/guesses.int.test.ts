@@ -91,7 +91,9 @@ describe('a name', () => {
     expect(await right('torin')).toBe('in')
   })
   test('lets five guesses through of any number that come at once', async () => {
-    const outcomes = await Promise.all(Array.from({ length: 40 }, (_, nth) => wrong('torin', { address: `::${nth}` })))
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, (_, nth) => wrong('torin', { address: `10.1.0.${nth}` })),
+    )
     expect(outcomes.filter((outcome) => outcome === 'out')).toHaveLength(5)
     expect(checked).toHaveLength(5)
   })
@@ -111,6 +113,15 @@ describe('an address', () => {
   test('lets thirty guesses through of any number that come at once', async () => {
     const outcomes = await Promise.all(Array.from({ length: 50 }, (_, nth) => wrong(`user ${nth}`)))
     expect(outcomes.filter((outcome) => outcome === 'out')).toHaveLength(30)
+  })
+  test('of IPv6 stands for its network, and one of IPv4 for itself in whichever form', async () => {
+    await times(15, (nth) => wrong(`user ${nth}`, { address: `2001:db8:1:2:${nth}::1` }))
+    await times(15, (nth) => wrong(`user ${nth}`, { address: `2001:DB8:1:2::${nth}` }))
+    expect(await right('torin', { address: '2001:0db8:1:2:ffff::' })).toEqual(expect.any(Number))
+    expect(await right('torin', { address: '2001:db8:1:3::1' })).toBe('in')
+    await times(30, (nth) => wrong(`other ${nth}`, { address: nth % 2 === 0 ? '10.0.0.7' : '::ffff:10.0.0.7' }))
+    expect(await right('torin', { address: '::ffff:10.0.0.7' })).toEqual(expect.any(Number))
+    expect(await right('torin', { address: '::ffff:10.0.0.8' })).toBe('in')
   })
   test('with a locked name is told the longer of the two times', async () => {
     await times(25, (nth) => wrong(`user ${nth}`))

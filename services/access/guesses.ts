@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js'
 import { RateLimited } from '../../contracts/core.ts'
 import type { Migration } from '../../platform/migrations.ts'
 import { createSerial } from '../../platform/serial.ts'
@@ -72,7 +73,7 @@ export function createGuesses({ db, mac }: { db: Database; mac: (text: string) =
   return {
     counted(who, check) {
       const name = mac(`name ${who.username.toLowerCase()}`)
-      const address = mac(`address ${who.address}`)
+      const address = mac(`address ${networkOf(who.address)}`)
       // Always in this order: two that waited for each other's turns would wait for ever.
       return serial(address, () =>
         serial(name, async () => {
@@ -87,4 +88,11 @@ export function createGuesses({ db, mac }: { db: Database; mac: (text: string) =
       )
     },
   }
+}
+
+/** Whoever has an address of IPv6 has the 2^64 that begin alike: they count as one. One of IPv4 is the same however it is written. */
+function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address
+  const parsed = ipaddr.process(address)
+  return parsed.kind() === 'ipv6' ? `${parsed.toByteArray().slice(0, 8).join('.')}/64` : parsed.toString()
 }

@@ -1,9 +1,12 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { ADMIN, login, type Reply, startTestPlatform, type TestPlatform } from '../support/platform.ts'
 
 /** Wrong passwords and floods of writes: 429, and when to come again. */
+
+// Passwords are slow on purpose, and some tests send many.
+jest.setTimeout(90_000)
 
 /** Writes a second. */
 const RATE = 20
