@@ -1,6 +1,6 @@
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { Unwritable, wordsOf } from './failures.mjs'
+import { Refused, Unwritable, wordsOf } from './failures.mjs'
 
 /** Reports as files. Who looks finds the file of before or the whole new one, never a part. */
 
@@ -62,7 +62,8 @@ async function saveReport(record, file, platform) {
     await written(file, () => rename(besides(file), file.path))
   } catch (error) {
     await rm(besides(file), { force: true }).catch(() => {})
-    throw error
+    if (!(error instanceof Refused)) throw error
+    throw new Unwritable(`--${file.format} ${file.path} cannot be had: ${error.message} (${error.status})`)
   }
 }
 

@@ -335,6 +335,21 @@ describe('what cannot be run exits 2, with one line', () => {
     expect(platform.asked).toEqual([])
   })
 
+  test('a report that the platform refuses; the other one is written', async () => {
+    const platform = await platformOf({
+      instead({ path, query, response }) {
+        const refused = path.endsWith('report/17/') && query.get('export') === 'junit'
+        if (refused) json(response, 404, { error: '测试报告不存在', code: 'not_found' })
+        return refused
+      },
+    })
+    const folder = await newFolder()
+    const running = testledger(wish(platform.url, '--junit', 'j.xml', '--html', 'h.html'), { cwd: folder })
+    const { code, errors } = await running.ended
+    expect([code, errors]).toEqual([2, 'testledger: --junit j.xml cannot be had: 测试报告不存在 (404)\n'])
+    expect(await readdir(folder)).toEqual(['h.html'])
+  })
+
   test('a report that can no longer be written when the run has ended; the other one is', async () => {
     const folder = await newFolder()
     const platform = await platformOf({
@@ -434,6 +449,26 @@ describe('an interruption', () => {
     running.signal('SIGINT')
     expect(await running.ended).toMatchObject({ code: 130, errors: '' })
     expect([platform.runs(), platform.cancelled()]).toEqual([1, true])
+  })
+
+  test('while a report is written leaves that of before, and has nothing to cancel', async () => {
+    const half = Promise.withResolvers<undefined>()
+    const platform = await platformOf({
+      instead({ path, response }) {
+        if (!path.endsWith('report/17/')) return false
+        response.writeHead(200).write('half', () => half.resolve(undefined))
+        return true
+      },
+    })
+    const folder = await newFolder()
+    await writeFile(join(folder, 'h.html'), 'the report of before')
+    const running = testledger(wish(platform.url, '--html', 'h.html'), { cwd: folder })
+    await half.promise
+    running.signal('SIGINT')
+    expect(await running.ended).toMatchObject({ code: 130, errors: '' })
+    expect(await readdir(folder)).toEqual(['h.html'])
+    expect(await readFile(join(folder, 'h.html'), 'utf8')).toBe('the report of before')
+    expect(platform.calls('cancel/')).toEqual([])
   })
 
   test('before anything was started starts nothing', async () => {
