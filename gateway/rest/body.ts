@@ -169,7 +169,7 @@ function decodeJson(text: string, shape: BodyShape): Fields | KeptJson {
 function keptArray(text: string, suspicious: boolean): KeptJson {
   const value = readJson(() => parseJson(text))
   if (!isArray(value)) throw new Refusal('invalid', '请求体必须是 JSON 数组')
-  if (suspicious) refuseUnstorable('请求体', value)
+  if (suspicious) for (const [index, item] of value.entries()) refuseUnstorable(String(index), item)
   return new KeptJson(value, text.trim() as JsonText)
 }
 

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createLogger } from '../../platform/logger.ts'
 import { type Findings, fuzz } from '../fuzz/fuzz.ts'
+import { unreadable } from '../fuzz/reading.ts'
 import { runsEnd, tellStory } from '../fuzz/story.ts'
 import { startOddTarget } from '../fuzz/target.ts'
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
@@ -53,6 +54,7 @@ test(
         `FUZZ_SEED=${seed}: ${wrong.length} of ${asked} answers are wrong\n\n${wrong.slice(0, 10).join('\n\n')}`,
       )
     }
+    expect(await unreadable(platform)).toEqual([])
     await tellStory(platform, target.url)
     expect((await platform.call('GET', '/readyz/')).status).toBe(200)
   },

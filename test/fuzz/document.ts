@@ -11,6 +11,7 @@ export type Schema = Readonly<{
   minimum?: number
   maximum?: number
   minLength?: number
+  maxLength?: number
   format?: string
 }>
 

@@ -41,13 +41,19 @@ export async function fuzz({ platform, target, seed, until, logged }: FuzzOption
   async function ask(operation: Operation, own: Chance): Promise<void> {
     const making = { chance: own, world, set: own.pick(world.sets), sender: world.sender(operation.path, own), target }
     const request = requestFor(operation, making)
+    // Now and then twice at once, as impatient clients do.
+    await Promise.all(Array.from({ length: own.happens(0.05) ? 2 : 1 }, () => judge(request)))
+  }
+
+  async function judge(request: FuzzRequest): Promise<void> {
     asked++
     const reply = await wire.send(request)
-    const name = `${operation.method} ${operation.path}`
+    if (reply === undefined) return
+    const name = `${request.operation.method} ${request.operation.path}`
     const counts = statuses.get(name) ?? new Map<string, number>()
     const came = String(reply.failure === undefined ? reply.status : 'none')
     statuses.set(name, counts.set(came, (counts.get(came) ?? 0) + 1))
-    if (reply.failure === undefined && reply.status === 201) world.learn(operation.path, JSON.parse(reply.text))
+    if (reply.failure === undefined && reply.status === 201) world.learn(request.operation.path, JSON.parse(reply.text))
     const problems = problemsOf(request, reply, platform.routes)
     if (problems.length > 0) wrong.push(told(request, reply, problems, logged()))
   }

@@ -157,7 +157,14 @@ function wide(chance: Chance): string {
 }
 
 function longText(chance: Chance): string {
-  return quoted(chance.pick(['x', '长', '😀', '"', '${{x}}', '\\']).repeat(chance.pick([151, 1_001, 17_000, 90_000])))
+  const length = chance.pick([151, 1_001, 17_000, 90_000])
+  if (chance.happens(0.5)) return quoted(chance.pick(['x', '长', '😀', '"', '${{x}}', '\\']).repeat(length))
+  return quoted(noise(chance, Math.min(length, 17_000)))
+}
+
+/** Text that no compression makes shorter: what is kept in an index is no longer than a page allows. */
+export function noise(chance: Chance, length: number): string {
+  return Array.from({ length }, () => String.fromCodePoint(chance.between(0x4e_00, 0x9f_ff))).join('')
 }
 
 /** What is no JSON, or no JSON object, in place of a whole body. */

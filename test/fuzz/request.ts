@@ -16,6 +16,8 @@ export type FuzzRequest = Readonly<{
   body: Buffer | undefined
   /** Sent in pieces, of a length that is not told before. */
   chunked: boolean
+  /** The client goes away in the middle of it. */
+  cut: boolean
   /** Names of the top of the body and of the query, as far as they can be read: what a refusal may name. */
   names: ReadonlySet<string>
 }>
@@ -37,6 +39,7 @@ export function requestFor(operation: Operation, making: Making): FuzzRequest {
     },
     body: body?.bytes,
     chunked: chance.happens(0.1),
+    cut: chance.happens(0.01),
     names: new Set([...query.names, ...(body?.names ?? [])]),
   }
 }
@@ -170,7 +173,7 @@ function json(sent: string | Buffer): Body {
 /** The names that a reader of JSON finds at the top, of an array its places. */
 function namesIn(bytes: Buffer): readonly string[] {
   try {
-    const read: unknown = JSON.parse(bytes.toString())
+    const read: unknown = JSON.parse(bytes.toString().replace(/^\ufeff/, ''))
     return typeof read === 'object' && read !== null ? Object.keys(read).map((name) => name.toWellFormed()) : []
   } catch {
     return []

@@ -12,17 +12,21 @@ export type FuzzReply = Readonly<{ ms: number }> &
     | Readonly<{ failure?: undefined; status: number; headers: IncomingHttpHeaders; text: string }>
   )
 
-export type Wire = Readonly<{ send(request: FuzzRequest): Promise<FuzzReply>; close(): void }>
+export type Wire = Readonly<{
+  /** Undefined when the request itself was to be cut. */
+  send(request: FuzzRequest): Promise<FuzzReply | undefined>
+  close(): void
+}>
 
 export function openWire(url: string): Wire {
   const agent = new Agent({ keepAlive: true })
   const { hostname, port } = new URL(url)
 
-  async function send({ method, target, headers, body, chunked }: FuzzRequest): Promise<FuzzReply> {
+  async function send({ method, target, headers, body, chunked, cut }: FuzzRequest): Promise<FuzzReply | undefined> {
     const started = performance.now()
     const ms = (): number => Math.round(performance.now() - started)
     try {
-      return await new Promise<FuzzReply>((resolve, reject) => {
+      return await new Promise<FuzzReply | undefined>((resolve, reject) => {
         // Told in full: of methods that have no body as a rule the client would say nothing of its length.
         const length = chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': String(body?.length ?? 0) }
         const framing = body === undefined ? {} : length
@@ -39,7 +43,10 @@ export function openWire(url: string): Wire {
           },
         )
         sent.on('error', reject)
-        if (body !== undefined && chunked) {
+        if (cut) {
+          sent.removeListener('error', reject).on('error', () => resolve(undefined))
+          sent.write(body?.subarray(0, body.length / 2) ?? '', () => sent.destroy())
+        } else if (body !== undefined && chunked) {
           sent.write(body.subarray(0, body.length / 2))
           sent.end(body.subarray(body.length / 2))
         } else sent.end(body)

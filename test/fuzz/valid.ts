@@ -2,6 +2,7 @@
 import type { Chance } from '../chaos/chance.ts'
 import { type Draft, draftOf, type Member } from './draft.ts'
 import type { Schema } from './document.ts'
+import { noise } from './nasty.ts'
 import type { Belongings, Kind, Sender, World } from './world.ts'
 
 /** What values are made from. */
@@ -129,20 +130,27 @@ function itemsOf({ items = {} }: Schema, name: string, making: Making): readonly
 
 /** A text, a number or a flag. */
 export function scalar(schema: Schema & { type: string }, name: string, making: Making): unknown {
-  const { chance, world, set, sender, target } = making
-  const kind = NAMES_OF[name]
   if (schema.type === 'null') return null
-  if (schema.type === 'boolean') return chance.happens(0.7)
-  if (schema.type === 'integer') {
-    if (kind !== undefined) return world.id(kind, set, chance)
-    if (name === 'wait') return chance.between(0, 1)
-    return chance.between(schema.minimum ?? -5, Math.min(schema.maximum ?? 100, Math.max(schema.minimum ?? 0, 20)))
-  }
+  if (schema.type === 'boolean') return making.chance.happens(0.7)
+  return schema.type === 'integer' ? integer(schema, name, making) : text(schema, name, making)
+}
+
+function integer({ minimum = -5, maximum = 100 }: Schema, name: string, { chance, world, set }: Making): number {
+  const kind = NAMES_OF[name]
+  if (kind !== undefined) return world.id(kind, set, chance)
+  if (name === 'wait') return chance.between(0, 1)
+  if (chance.happens(0.15)) return chance.pick([minimum, maximum])
+  return chance.between(Math.max(minimum, -20), Math.min(maximum, 20))
+}
+
+function text(schema: Schema, name: string, { chance, sender, target }: Making): string {
   if (schema.enum) return chance.pick(schema.enum)
   if (name === 'host')
     return chance.pick([target, target, target, '', 'nonsense', 'http://127.0.0.1:1', 'http://[', 'ftp://x'])
   if (name === 'refresh' || name === 'token') return chance.pick([sender.refresh, sender.token])
   if (name === 'old_password') return sender.password
   if (name === 'username') return chance.pick(['admin', 'fuzz-admin-1', `u${chance.between(0, 1e9)}`])
+  // As long as it may be, in characters of three bytes.
+  if (chance.happens(0.03)) return noise(chance, schema.maxLength ?? 3_000)
   return chance.pick(WORDS[name] ?? ['x', '名称', '123456', 'e\u0301😀 '])
 }
