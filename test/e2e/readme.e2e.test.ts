@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { access, glob, readdir, readFile } from 'node:fs/promises'
+import { access, glob, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -30,8 +31,8 @@ describe("README's tour with curl, as it is printed", () => {
 
   const json = (line: number): unknown => JSON.parse(printed.at(line) ?? '')
 
-  test('prints what it says: ready, one project twice, a case that passes, the report of one that fails, a flow', () => {
-    expect(printed).toHaveLength(6)
+  test('prints what it says: ready, one project twice, a case that passes, the report of one that fails, a flow, the record of a task', async () => {
+    expect(printed).toHaveLength(7)
     expect(json(0)).toMatchObject({ status: 'ready' })
     expect(printed[1]).toBe('project 1, and again 1')
     expect(json(2)).toMatchObject({ name: '服务存活', state: '成功', status_cede: 200, record: 1 })
@@ -41,6 +42,10 @@ describe("README's tour with curl, as it is printed", () => {
     })
     expect(json(4)).toMatchObject({ id: 1, scene: 1, icase: 1, sort: 1 })
     expect(json(5)).toMatchObject({ name: '冒烟', all: 1, success: 1, state: 'success', record: 3 })
+    expect(json(6)).toMatchObject([{ id: 4, task: '回归测试', pass_rate: '100.00', status: '执行完毕', build: '1042' }])
+    const html = await readFile(join(tmpdir(), 'report-4.html'), 'utf8')
+    expect(html).toContain('回归测试')
+    await rm(join(tmpdir(), 'report-4.html'))
   })
 
   test('the variable went out with the request', () => {
@@ -60,12 +65,27 @@ function bash(script: string, environment: Readonly<Record<string, string>>): Pr
     execFile(
       'bash',
       ['-euo', 'pipefail', '-c', script],
-      { env: { PATH: process.env.PATH, ...environment } },
+      { env: { PATH: process.env.PATH, TMPDIR: tmpdir(), ...environment } },
       (error, stdout, stderr) =>
         error ? reject(new Error(`${error.message}\n${stdout}\n${stderr}`)) : resolve(stdout),
     )
   })
 }
+
+test('the Chinese README has the same commands, the same table of variables and the same sections', async () => {
+  const chinese = await readFile(join(ROOT, 'README.zh-CN.md'), 'utf8')
+  const blocks = (text: string): string[] => text.match(/^```[^]*?^```$/gm) ?? []
+  expect(blocks(chinese)).toEqual(blocks(README))
+  const variables = (text: string): string[] =>
+    text.split('\n').flatMap((line) => /^\| `([A-Z_]+)` +\|([^|]*)\|/.exec(line)?.slice(1).join() ?? [])
+  expect(variables(chinese).map((cell) => cell.replaceAll(' ', ''))).toEqual(
+    variables(README).map((cell) => cell.replaceAll(' ', '')),
+  )
+  const sections = (text: string): number => text.match(/^## /gm)?.length ?? 0
+  expect(sections(chinese)).toBe(sections(README))
+  const figures = (text: string): number => text.match(/^\| /gm)?.length ?? 0
+  expect(figures(chinese)).toBe(figures(README))
+})
 
 test("README's table of the configuration is that of the code", () => {
   const rows = section('Configuration')
