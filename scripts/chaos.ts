@@ -22,7 +22,7 @@ import { workAsClient } from '../test/chaos/client.ts'
 import type { Evidence } from '../test/chaos/evidence.ts'
 import { type Strike, STRIKES, Subject } from '../test/chaos/subject.ts'
 import { missingOf, summaryOf } from '../test/chaos/summary.ts'
-import { type ChaosTarget, startChaosTarget } from '../test/chaos/target.ts'
+import { type ChaosTarget, startChaosTarget, wentBeside } from '../test/chaos/target.ts'
 
 /** How often each strike comes, among so many. */
 const DECK: readonly Strike[] = ['kill', 'kill', 'kill both', 'kill twice', 'kill database', 'stop', 'stop']
@@ -36,7 +36,7 @@ const PEACE = 3_000
 const AT_WORK = 0.85
 
 /** Of these, those that come when scenes of one run are under way side by side; and the milliseconds after that, at most. */
-const BESIDE = 0.4
+const BESIDE = 0.5
 const BESIDE_PEACE = 400
 
 /** Of all kills, those that come while the log takes nothing; and for how many milliseconds at most. */
@@ -206,7 +206,8 @@ async function strikes(rounds: number, chance: Chance, subject: Subject, target:
       throw new Error(words, { cause: error })
     }
   }
-  await underWay(target, 'steps are under way')
+  // There shall have been some, however slow the machine is.
+  await underWay(target, 'scenes are side by side')
 }
 
 type Moment = 'the start' | 'steps are under way' | 'scenes are side by side'
@@ -216,13 +217,10 @@ function drawMoment(chance: Chance): Moment {
   return chance.happens(BESIDE) ? 'scenes are side by side' : 'steps are under way'
 }
 
-/** Resolves when a step is asked for, or when two of one run are asked for at the same time; or after a while all the same. */
+/** Resolves when a step is asked for, or when scenes of one run have begun to take turns; or after a while all the same. */
 async function underWay({ asked }: ChaosTarget, moment: Moment): Promise<void> {
   const { length } = asked
-  const happens = (): boolean => {
-    if (moment === 'steps are under way') return asked.length > length
-    const open = asked.slice(length).filter(({ until }) => until === Infinity)
-    return new Set(open.map(({ run }) => run)).size < open.length
-  }
+  const happens = (): boolean =>
+    moment === 'steps are under way' ? asked.length > length : wentBeside(asked.slice(length))
   for (const deadline = performance.now() + WARM_MS; performance.now() < deadline && !happens();) await pause(10)
 }

@@ -30,9 +30,15 @@ export async function workAsClient(
   const runs = new Runs(stock, chance.own())
   const tasks = new Tasks({ stock, runs, chance: chance.own() })
   const upkeep = new Upkeep({ stock, project, chance: chance.own() })
-  while (!signal.aborted) {
-    await upkeep.workOnTokens()
-    await Promise.all([runs.runScene(), runs.runCase(), tasks.work(upkeep.token), upkeep.work()])
+  async function over(work: () => Promise<unknown>): Promise<void> {
+    while (!signal.aborted) await work()
   }
+  await Promise.all([
+    over(() => Promise.all([runs.runScene(), runs.runCase(), upkeep.work()])),
+    over(async () => {
+      await upkeep.workOnTokens()
+      await tasks.work(upkeep.token)
+    }),
+  ])
   return { made: calls.made, ran: runs.ran, tokens: upkeep.tokens, surprises: calls.surprises }
 }

@@ -1,6 +1,7 @@
 import { attemptsOf } from './attempts.ts'
 import { stageOf } from './cancel-checks.ts'
-import { type AskedPlace, type Evidence, hasDoomed, periodsOf, resultsOf, wordsOf } from './evidence.ts'
+import { type Evidence, hasDoomed, periodsOf, resultsOf, wordsOf } from './evidence.ts'
+import { wentBeside } from './target.ts'
 
 /** How much there was of what can go wrong. */
 type Happened = Readonly<{
@@ -16,13 +17,9 @@ function happenedIn(evidence: readonly Evidence[]): Happened {
   return {
     tasks: evidence.filter(({ ran }) => ran.kind === 'task'),
     again: evidence.filter(({ events }) => events.filter(({ type }) => type === 'RunClaimed').length > 1),
-    besides: evidence.filter((each) => periodsOf(each).some(hasOverlap)),
+    besides: evidence.filter((each) => periodsOf(each).some((period) => wentBeside(period.map(({ asked }) => asked)))),
     cancelled: evidence.filter(({ ran }) => ran.cancelled),
   }
-}
-
-function hasOverlap(period: readonly AskedPlace[]): boolean {
-  return period.some((each, nth) => nth > 0 && (period[nth - 1]?.asked.until ?? 0) > each.asked.at)
 }
 
 /** What there was, in words. */

@@ -31,9 +31,10 @@ export type ChaosTarget = Readonly<{
 
 type Session = { token: string; session: string; sid: string }
 
-/** Milliseconds that an answer takes. */
+/** Milliseconds that an answer takes; the longer ones are those to scenes that run no scripts, or few. */
 const LEAST = 5
 const MOST = 60
+const MOST_OPEN = 200
 
 /**
  * A service that is logged in to: `/login` gives a token, a session and a cookie, `/work/<step>` wants all three, `/enter` gives the
@@ -79,10 +80,20 @@ export async function startChaosTarget(): Promise<ChaosTarget> {
         over()
         response.end(answer)
       },
-      LEAST + Math.random() * (MOST - LEAST),
+      LEAST + Math.random() * ((route === 'open' || route === 'visit' ? MOST_OPEN : MOST) - LEAST),
     )
   })
   return { url, asked, stop }
+}
+
+/** Whether scenes of one run went side by side: one of them was asked for again after another. */
+export function wentBeside(asked: readonly Pick<Asked, 'run' | 'seat'>[]): boolean {
+  return Map.groupBy(asked, ({ run }) => run)
+    .values()
+    .some((ofRun) => {
+      const turns = ofRun.filter(({ seat }, nth) => seat !== ofRun[nth - 1]?.seat)
+      return turns.length > new Set(turns.map(({ seat }) => seat)).size
+    })
 }
 
 const isLogin = (route: string): boolean => route === 'login' || route === 'enter'
