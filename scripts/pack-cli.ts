@@ -24,8 +24,11 @@ export async function main([folder = '.']: readonly string[]): Promise<void> {
     await mkdir(destination, { recursive: true })
     const [listed] = await npmPack(ROOT, ['--dry-run'])
     for (const { path } of listed?.files ?? []) {
-      await mkdir(join(staged, dirname(path)), { recursive: true })
-      await cp(join(ROOT, path), join(staged, path))
+      // The platform's own, in every language, npm takes along unasked.
+      if (path.startsWith('README')) continue
+      const packed = path === 'docs/ci.md' ? 'README.md' : path
+      await mkdir(join(staged, dirname(packed)), { recursive: true })
+      await cp(join(ROOT, path), join(staged, packed))
     }
     const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Manifest
     await writeFile(join(staged, 'package.json'), JSON.stringify(clientOf(manifest), null, 2))
