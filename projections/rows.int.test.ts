@@ -14,7 +14,12 @@ const columns = {
   ratio: 'double precision',
   at: 'timestamptz?',
 } as const
-const things = tableOf({ name: 'things', key: 'id', columns, indexes: ['parent', ['parent', 'name'], '(lower(name))'] })
+const things = tableOf({
+  name: 'things',
+  key: 'id',
+  columns,
+  indexes: ['parent', ['parent', 'name'], '(lower(name))', { on: ['name', 'id'], where: 'not active' }],
+})
 const members = tableOf({
   name: 'members',
   key: ['team', 'user'],
@@ -54,6 +59,19 @@ beforeEach(async () => {
   await notes.create(db, 'notes_v1_g1')
   sent = []
   counted = { query: (text, values) => (sent.push(text), db.query(text, values)) }
+})
+
+test('a table has its key and its indexes, of some rows or of all', async () => {
+  const indexes = await db.query<{ indexdef: string }>(
+    "select indexdef from pg_indexes where tablename = 'things_v1_g1' order by indexname",
+  )
+  expect(indexes.map(({ indexdef }) => indexdef.replace(/^.* USING /, '')).toSorted()).toEqual([
+    'btree (id)',
+    'btree (lower(name))',
+    'btree (name, id) WHERE (NOT active)',
+    'btree (parent)',
+    'btree (parent, name)',
+  ])
 })
 
 const edit = (fill: Parameters<typeof things.edit>[2]) => things.edit(counted, 'things_v1_g1', fill)

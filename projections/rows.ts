@@ -13,8 +13,13 @@ export type TableDeclaration<C extends Columns, K extends KeyColumns<C>> = Reado
   key: K
   columns: C
   /** Each one column, several, or an expression in brackets such as `(lower(name))`. */
-  indexes?: readonly (string | readonly string[])[]
+  indexes?: readonly (Indexed | PartialIndex)[]
 }>
+
+type Indexed = string | readonly string[]
+
+/** An index of those rows alone that `where`, a condition in SQL, names: a query finds it that has the same words among its own. */
+export type PartialIndex = Readonly<{ on: Indexed; where: string }>
 
 /** A table of a read model: how it is made, and how many rows of it are written at once. */
 export interface Table<C extends Columns, K extends KeyColumns<C>> {
@@ -58,17 +63,22 @@ function shapeOf<C extends Columns, K extends KeyColumns<C>>({ key, columns }: T
 function createStatements(
   { columns, key }: Shape,
   realName: string,
-  indexes: readonly (string | readonly string[])[],
+  indexes: readonly (Indexed | PartialIndex)[],
 ): string[] {
   const lines = columns.map(({ name, type, nullable }) => `"${name}" ${type}${nullable ? '' : ' not null'}`)
   const primary = `primary key (${key.map(({ name }) => `"${name}"`).join(', ')})`
   return [
     `create table ${realName} (${[...lines, primary].join(', ')})`,
-    ...indexes.map((index) => `create index on ${realName} (${indexed(index)})`),
+    ...indexes.map((index) => `create index on ${realName} ${indexOf(index)}`),
   ]
 }
 
-function indexed(index: string | readonly string[]): string {
+function indexOf(index: Indexed | PartialIndex): string {
+  if (typeof index === 'object' && 'on' in index) return `(${indexed(index.on)}) where ${index.where}`
+  return `(${indexed(index)})`
+}
+
+function indexed(index: Indexed): string {
   if (typeof index !== 'string') return index.map(indexed).join(', ')
   return index.startsWith('(') ? index : `"${index}"`
 }

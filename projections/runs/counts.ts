@@ -52,10 +52,14 @@ export async function countOfRuns(models: ReadModels, by: CountedBy): Promise<nu
   return Number(row?.runs ?? 0)
 }
 
+/** What indexes of tasks' runs are of; queries say it in the same words, for with a parameter in them none of these would be found. */
+export const OF_TASKS = "kind = 'task'"
+
 /** Leaves the rows of these; those that nothing is said of are all left. */
 export function ofThese(query: ReturnType<typeof build>, { project, kind, task }: CountedBy): typeof query {
-  for (const [column, value] of Object.entries({ project, kind, task })) {
+  if (kind === 'task') void query.whereRaw(OF_TASKS)
+  else if (kind !== undefined) void query.where({ kind })
+  for (const [column, value] of Object.entries({ project, task }))
     if (value !== undefined) void query.where(column, value)
-  }
   return query
 }

@@ -41,8 +41,8 @@ export async function listRecords(models: ReadModels, filter: RecordFilter, wind
 async function fewest(models: ReadModels, { project, kind, task }: CountedBy): Promise<CountedBy> {
   if (task === undefined) return { project, kind }
   const [both, ofTask] = await Promise.all([
-    countOfRuns(models, { project, kind, task }),
+    countOfRuns(models, { project, kind: kind ?? 'task', task }),
     countOfRuns(models, { task }),
   ])
-  return both === ofTask ? { task } : { project, kind, task }
+  return both === ofTask ? { kind: 'task', task } : { project, kind, task }
 }
