@@ -124,7 +124,7 @@ export function createExecuteRun(deps: {
       sealed === undefined ? {} : blobs.spill({ carried: sealed }),
     ])
     const fits = Buffer.byteLength(JSON.stringify(spilled)) <= MOST_INLINE
-    const { whole } = fits ? { whole: spilled } : await blobs.spill({ whole: JSON.stringify(result) })
+    const { whole } = fits ? { whole: spilled } : await blobs.spill({ whole: JSON.stringify(spilled) })
     const { flow, index } = place
     return { flow, index, state: result.state, result: whole, ...left }
   }
