@@ -35,9 +35,13 @@ const PEACE = 3_000
 /** Of all strikes, those that come when steps are under way again; the others may meet a platform that still warms up. */
 const AT_WORK = 0.85
 
-/** Of these, those that come when scenes of one run are under way side by side; and the milliseconds after that, at most. */
+/**
+ * Of these, those that come when scenes of one run are under way side by side, and two of them have come so many steps far; and the
+ * milliseconds after that, at most.
+ */
 const BESIDE = 0.5
-const BESIDE_PEACE = 400
+const FAR = 3
+const BESIDE_PEACE = 300
 
 /** Of all kills, those that come while the log takes nothing; and for how many milliseconds at most. */
 const STALLED = 0.5
@@ -217,10 +221,10 @@ function drawMoment(chance: Chance): Moment {
   return chance.happens(BESIDE) ? 'scenes are side by side' : 'steps are under way'
 }
 
-/** Resolves when a step is asked for, or when scenes of one run have begun to take turns; or after a while all the same. */
+/** Resolves when a step is asked for, or when scenes of one run take turns and have left their first steps behind; or after a while all the same. */
 async function underWay({ asked }: ChaosTarget, moment: Moment): Promise<void> {
   const { length } = asked
   const happens = (): boolean =>
-    moment === 'steps are under way' ? asked.length > length : wentBeside(asked.slice(length))
+    moment === 'steps are under way' ? asked.length > length : wentBeside(asked.slice(length), { far: FAR })
   for (const deadline = performance.now() + WARM_MS; performance.now() < deadline && !happens();) await pause(10)
 }

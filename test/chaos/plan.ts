@@ -103,9 +103,9 @@ export function drawScene(chance: Chance): readonly StepKind[] {
   return loggedIn(chance, chance.between(5, 25))
 }
 
-/** The steps of a task's scene, 2 to 8: those that log in, and those that do not have to. */
+/** The steps of a task's scene, 3 to 12: those that log in, and those that do not have to. */
 export function drawTaskScene(chance: Chance): readonly StepKind[] {
-  const steps = chance.between(2, 8)
+  const steps = chance.between(3, 12)
   if (chance.happens(0.6)) return loggedIn(chance, steps - 1)
   return Array.from({ length: steps }, () => chance.pick(VISITS))
 }

@@ -86,13 +86,18 @@ export async function startChaosTarget(): Promise<ChaosTarget> {
   return { url, asked, stop }
 }
 
-/** Whether scenes of one run went side by side: one of them was asked for again after another. */
-export function wentBeside(asked: readonly Pick<Asked, 'run' | 'seat'>[]): boolean {
+/** Whether scenes of one run went side by side: one of them was asked for again after another. Two of them must have come so far. */
+export function wentBeside(
+  asked: readonly Pick<Asked, 'run' | 'seat' | 'step'>[],
+  so: { far: number } = { far: 0 },
+): boolean {
   return Map.groupBy(asked, ({ run }) => run)
     .values()
     .some((ofRun) => {
       const turns = ofRun.filter(({ seat }, nth) => seat !== ofRun[nth - 1]?.seat)
-      return turns.length > new Set(turns.map(({ seat }) => seat)).size
+      const seats = new Set(turns.map(({ seat }) => seat))
+      const far = new Set(ofRun.filter(({ step }) => step >= so.far).map(({ seat }) => seat))
+      return turns.length > seats.size && far.size > 1
     })
 }
 

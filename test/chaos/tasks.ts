@@ -9,7 +9,8 @@ import type { Scene, Stock } from './stock.ts'
 /** Scenes of a task at most: each has a seat of its own, and a task has one scene for a seat. */
 const SEATS = 5
 
-const MOST_AT_ONCE = 4
+/** How many scenes go at the same time; each as often as it stands here. */
+const WIDTHS = [1, 2, 3, 4, 4]
 
 /** Tasks that a client has; then it runs those again that it changes. */
 const MOST_TASKS = 6
@@ -62,7 +63,7 @@ export class Tasks {
     const { calls, project } = this.#stock
     const name = calls.newName('task')
     const scenes = this.#drawScenes()
-    const width = this.#chance.between(1, MOST_AT_ONCE)
+    const width = this.#chance.pick(WIDTHS)
     const ids = scenes.map(({ scene }) => scene)
     const fields = { name, project, scenes: ids, concurrency: width }
     const task = { made: await calls.make('task', fields), name, scenes, width }
@@ -74,7 +75,7 @@ export class Tasks {
   async #changedTask(): Promise<Task> {
     const task = this.#chance.pick(this.#tasks)
     if (this.#chance.happens(0.5)) task.scenes = this.#drawScenes()
-    else task.width = this.#chance.between(1, MOST_AT_ONCE)
+    else task.width = this.#chance.pick(WIDTHS)
     const changes = { scenes: task.scenes.map(({ scene }) => scene), concurrency: task.width }
     await this.#stock.calls.change(task.made, changes)
     return task
@@ -90,7 +91,7 @@ export class Tasks {
   }
 
   async #run({ made, name, scenes: flows, width: usual }: Task, token: string | undefined): Promise<void> {
-    const own = this.#chance.happens(OWN_WIDTH) ? this.#chance.between(1, MOST_AT_ONCE) : undefined
+    const own = this.#chance.happens(OWN_WIDTH) ? this.#chance.pick(WIDTHS) : undefined
     const body = { task: made.id, ...(own !== undefined && { concurrency: own }) }
     const about = { kind: 'task', name, flows, width: own ?? usual, token } as const
     const moment = this.#chance.happens(CANCELLED) ? this.#chance.pick(MOMENTS) : undefined
