@@ -65,7 +65,7 @@ export type BodyShape = 'object' | 'array'
 /** Reads the body. A client that asked whether it may send (`Expect: 100-continue`) is told so only now. Throws `Refusal`. */
 export function readBody(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0)
-  if (announced > MAX_BODY_BYTES) return Promise.reject(tooLarge(request))
+  if (announced > MAX_BODY_BYTES) return Promise.reject(tooLarge(request, response))
   if (awaitsContinue(request)) response.writeContinue()
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -74,7 +74,7 @@ export function readBody(request: IncomingMessage, response: ServerResponse): Pr
       size += chunk.length
       if (size <= MAX_BODY_BYTES) return void chunks.push(chunk)
       leave()
-      reject(tooLarge(request))
+      reject(tooLarge(request, response))
     }
     const finish = (): void => {
       leave()
@@ -94,7 +94,8 @@ export function awaitsContinue(request: IncomingMessage): boolean {
 }
 
 /** The rest is read and dropped for a while: a connection cut with bytes under way takes the answer with it. */
-export function discardRest(request: IncomingMessage): void {
+export function discardRest(request: IncomingMessage, response: ServerResponse): void {
+  closeOnceRead(request, response)
   let discarded = 0
   request.on('data', (chunk: Buffer) => {
     discarded += chunk.length
@@ -104,8 +105,17 @@ export function discardRest(request: IncomingMessage): void {
   request.resume()
 }
 
-function tooLarge(request: IncomingMessage): Refusal {
-  discardRest(request)
+/** Who wants the connection closed after the answer finds it closed when all that was under way has been read, not before. */
+function closeOnceRead(request: IncomingMessage, response: ServerResponse): void {
+  if (response.shouldKeepAlive || response.headersSent) return
+  response.shouldKeepAlive = true
+  const close = (): void => void (request.complete && response.writableFinished && request.socket.destroySoon())
+  request.once('end', close)
+  response.once('finish', close)
+}
+
+function tooLarge(request: IncomingMessage, response: ServerResponse): Refusal {
+  discardRest(request, response)
   return bodyTooLarge()
 }
 

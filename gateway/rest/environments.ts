@@ -21,6 +21,9 @@ import { resourceRoutes } from './resource.ts'
 import type { Route, User } from './route.ts'
 import { id, jsonArray, jsonObject, listOf, NO_ITEMS, NO_MEMBERS, optionalText, text } from './schema.ts'
 
+/** Each is looked for in all that it may name. */
+const MAX_SECRETS = 1000
+
 const fields = z.object({
   name: text('测试环境名称'),
   host: text('项目主机地址'),
@@ -33,6 +36,7 @@ const fields = z.object({
   secrets: listOf(
     text(),
     '加密保存的内容，如 headers.Authorization、global_variable.token、global_variable.user.password',
+    { max: MAX_SECRETS },
   ).default([]),
 })
 type Fields = z.output<typeof fields>

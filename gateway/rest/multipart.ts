@@ -46,7 +46,7 @@ export function readMultipart(request: IncomingMessage, response: ServerResponse
       if (settled) return
       leave()
       request.unpipe(parser)
-      discardRest(request)
+      discardRest(request, response)
       reject(error instanceof Refusal ? error : unreadable(error))
     }
     const guarded =

@@ -8,7 +8,7 @@ import { readMultipart } from './multipart.ts'
 
 const LIMIT = 300 * 1024
 const BOUNDARY = '----WebKitFormBoundaryuB0zvJWw5yrFtxuU'
-const NO_RESPONSE = {} as ServerResponse
+const NO_RESPONSE = { shouldKeepAlive: true } as ServerResponse
 
 function requestOf(chunks: readonly Buffer[], contentType = `multipart/form-data; boundary=${BOUNDARY}`) {
   const request = new PassThrough() as PassThrough & { headers: object }

@@ -333,9 +333,12 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const fields: Record<string, string[]> = Object.create(null) as Record<string, string[]>
-  for (const issue of result.error.issues) (fields[issue.path.join('.')] ??= []).push(wordsOf(issue))
-  const [[name, words] = ['', ['无效']]] = Object.entries(fields)
-  throw new Refusal('invalid', `${name === '' ? '请求' : name} ${words[0]}`, { fields })
+  for (const issue of result.error.issues) {
+    const name = issue.path.length === 0 ? '请求体' : issue.path.join('.')
+    ;(fields[name] ??= []).push(wordsOf(issue))
+  }
+  const [[name, words] = ['请求体', ['无效']]] = Object.entries(fields)
+  throw new Refusal('invalid', `${name} ${words[0]}`, { fields })
 }
 
 function wordsOf(issue: z.core.$ZodIssue): string {

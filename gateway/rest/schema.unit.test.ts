@@ -200,7 +200,7 @@ describe('whole schemas', () => {
 
   test('unknown keys are ignored, or named where they are refused', () => {
     expect(validate(z.object({ a: id().optional() }), body('{"x":1,"__proto__":{}}'))).toEqual({})
-    expect(() => validate(z.strictObject({}), body('{"x":1}'))).toThrow('请求 含有未知的键：x')
+    expect(() => validate(z.strictObject({}), body('{"x":1}'))).toThrow('请求体 含有未知的键：x')
   })
 
   test('words of zod itself are Chinese too', () => {

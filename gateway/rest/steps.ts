@@ -17,6 +17,9 @@ const PATH = '/api/testFlow/icases/'
 const TAG = '业务流中的用例管理'
 const NOUN = '执行步骤'
 
+/** Steps that are put in order at once: each is looked at by itself, and no event would hold many more. */
+const MAX_ORDERED = 5000
+
 const fields = z.object({ icase: id('接口用例id'), scene: id('测试业务流id'), sort: integer('执行顺序') })
 type Body = z.output<typeof fields>
 
@@ -111,7 +114,11 @@ export function stepRoutes(modules: Modules): readonly Route[] {
       summary: `修改${NOUN}的顺序`,
       source: 'seed 000 五.2.3',
       shape: 'array',
-      body: listOf(objectOf({ id: id('执行步骤id'), sort: integer('执行顺序') }), '同一业务流中的执行步骤及其新的顺序'),
+      body: listOf(
+        objectOf({ id: id('执行步骤id'), sort: integer('执行顺序') }),
+        '同一业务流中的执行步骤及其新的顺序',
+        { max: MAX_ORDERED },
+      ),
       example: PRINTED_ORDER,
       answers: [{ status: 200, description: '按新的顺序排列', schema: placed, example: PRINTED_ORDER }],
       async handle(call) {

@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
 
@@ -123,8 +125,24 @@ describe('refusals name the field', () => {
     ],
     ['an object for db', ENVS, { name: 'a', host: 'h', project: 1, db: {} }, 'invalid', 'db'],
     ['a secret that names nothing', ENVS, { name: 'a', host: 'h', project: 0, secrets: ['x'] }, 'invalid', 'project'],
+    [
+      'more secrets than are looked for',
+      ENVS,
+      { name: 'a', host: 'h', project: 1, secrets: Array.from({ length: 1001 }, () => 'headers.a') },
+      'invalid',
+      'secrets',
+    ],
   ])('%s', async (_name, path, body, code, field) => {
     expect(await refused('POST', path, body)).toEqual({ status: 422, code, fields: [field] })
+  })
+
+  test('more steps than are put in order at once', async () => {
+    const order = Array.from({ length: 5001 }, (_, nth) => ({ id: nth + 1, sort: nth }))
+    expect(await refused('PATCH', '/api/testFlow/icases/order/', order)).toEqual({
+      status: 422,
+      code: 'invalid',
+      fields: ['请求体'],
+    })
   })
 
   test('all that is wrong is named at once', async () => {
@@ -157,6 +175,22 @@ describe('refusals of the request itself', () => {
     expect(await refused('POST', PROJECTS, '<a/>', { 'content-type': 'text/xml' })).toMatchObject({ status: 415 })
     const big = JSON.stringify({ name: 'x'.repeat(10 * 1024 * 1024), leader: 'a' })
     expect(await refused('POST', PROJECTS, big)).toMatchObject({ status: 413 })
+  })
+
+  test('who wants the connection closed can send all that is too much, and finds the refusal', async () => {
+    const size = 40 * 1024 * 1024
+    const head = [
+      `POST ${PROJECTS} HTTP/1.1`,
+      'Host: x',
+      `Authorization: Bearer ${platform.token}`,
+      'Content-Type: application/json',
+      'Connection: close',
+      `Content-Length: ${size}`,
+    ]
+    const socket = connect(Number(new URL(platform.url).port), '127.0.0.1')
+    socket.write(`${head.join('\r\n')}\r\n\r\n`)
+    socket.write(Buffer.alloc(size, 'x'))
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 413 [^]*"code":"too_large"/)
   })
 
   test('unknown routes, methods and ids', async () => {

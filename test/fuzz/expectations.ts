@@ -99,7 +99,7 @@ const HEADERS = ['Idempotency-Key', 'If-Match', 'X-Read-After']
 
 function requiredOf({ required = [], anyOf = [], type }: Schema = {}): readonly string[] {
   // Of an array the places are named, and what is missing of an empty one.
-  return [...required, ...anyOf.flatMap(requiredOf), ...(type === 'array' ? ['id'] : [])]
+  return [...required, ...anyOf.flatMap(requiredOf), ...(type === 'array' ? ['id', '请求体'] : [])]
 }
 
 function isKnown(name: string, declared: ReadonlySet<string>): boolean {
