@@ -129,11 +129,12 @@ function refusals({ access, path, body, query, method }: Route): [status: number
   ]
   if (access !== 'public') found.push([401, '未登录，或令牌无效、已过期'], [403, '没有权限'])
   if (path.includes(':')) found.push([404, '路径中的 id 不存在'])
-  if (body || query) found.push([422, '参数未通过验证'])
+  const write = method !== 'GET' && access !== 'public'
+  if (body || query || write) found.push([422, '参数或请求头未通过验证'])
   if (method !== 'GET') found.push([400, '请求体无法读取，或当前状态下不能执行'])
-  if (method !== 'GET' && access !== 'public') found.push([429, '写入过于频繁，Retry-After 秒后可重试'])
+  if (write) found.push([429, '写入过于频繁，Retry-After 秒后可重试'])
   if (body) found.push([413, `请求体超过 ${MAX_BODY_BYTES / 1024 / 1024} MiB`], [415, '不支持的 Content-Type'])
-  if (method !== 'GET' && access !== 'public') found.push([412, 'If-Match 不是当前版本'])
+  if (write) found.push([412, 'If-Match 不是当前版本'])
   return found
 }
 
