@@ -9,7 +9,7 @@ import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
 
 /**
  * Whatever is sent to any call of the document, the answer is one that is documented, and the platform works afterwards. `FUZZ_SEED`
- * draws the same again, `FUZZ_ROUNDS` says how much: 200 after changing what reads requests, or what many routes share.
+ * draws the same again, `FUZZ_ROUNDS` says how much. `FUZZ_TABLE=1` prints which call gave which answers.
  */
 const seed = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31))
 const { FUZZ_ROUNDS } = process.env
