@@ -13,7 +13,7 @@ import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
  */
 const seed = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31))
 const { FUZZ_ROUNDS } = process.env
-const until = FUZZ_ROUNDS === undefined ? { milliseconds: 15_000 } : { rounds: Number(FUZZ_ROUNDS) }
+const until = FUZZ_ROUNDS === undefined ? { milliseconds: 18_000 } : { rounds: Number(FUZZ_ROUNDS) }
 
 /** Milliseconds at most. A round is some 180 requests. */
 const TIME = 120_000 + Number(FUZZ_ROUNDS ?? 0) * 15_000
@@ -25,7 +25,7 @@ const logged: string[] = []
 beforeAll(async () => {
   target = await startOddTarget()
   const log = createLogger('error', { write: (line) => void logged.push(line) })
-  const settings = { RATE_LIMIT: '0', REGISTRATION: 'open', RUN_WAIT_SECONDS: '2', TRUSTED_PROXIES: '127.0.0.1' }
+  const settings = { RATE_LIMIT: '0', REGISTRATION: 'open', RUN_WAIT_SECONDS: '1', TRUSTED_PROXIES: '127.0.0.1' }
   platform = await startTestPlatform(settings, log)
 }, 60_000)
 // Stopping builds the read models anew: what was sent has the same rows twice, and none has stopped a projection.

@@ -6,7 +6,7 @@ import type { Schema } from './document.ts'
 import type { FuzzRequest } from './request.ts'
 import type { FuzzReply } from './send.ts'
 
-/** Milliseconds, on a machine that does other things as well. A run is waited for two seconds. */
+/** Milliseconds, on a machine that does other things as well. A run is waited for a second. */
 const LONGEST = 15_000
 
 type Answered = Extract<FuzzReply, { status: number }>

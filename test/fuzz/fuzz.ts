@@ -8,7 +8,7 @@ import { type FuzzReply, openWire } from './send.ts'
 import { World } from './world.ts'
 
 /** Requests that are under way at a time. */
-const AT_ONCE = 4
+const AT_ONCE = 6
 
 /** How often the calls that write are drawn for one that reads. */
 const WRITES = 3

@@ -28,6 +28,7 @@ export function requestFor(operation: Operation, making: Making): FuzzRequest {
   const odd = chance.happens(0.15)
   const query = queryFor(operation, making)
   const body = bodyFor(operation, making, odd)
+  const type = body && typeFor(body.type, chance, odd)
   const method = odd && chance.happens(0.1) ? chance.pick(METHODS) : operation.method
   return {
     operation,
@@ -35,12 +36,12 @@ export function requestFor(operation: Operation, making: Making): FuzzRequest {
     target: `${pathFor(operation, making, odd)}${query.text}`,
     headers: {
       ...headersFor(operation, making, odd),
-      ...(body && { 'content-type': typeFor(body.type, chance, odd) }),
+      ...(type !== undefined && { 'content-type': type }),
     },
     body: body?.bytes,
     chunked: chance.happens(0.1),
     cut: chance.happens(0.01),
-    names: new Set([...query.names, ...(body?.names ?? [])]),
+    names: new Set([...query.names, ...(body ? (type === FORM ? formNames(body.bytes.toString()) : body.names) : [])]),
   }
 }
 
@@ -112,16 +113,21 @@ function queryFor({ parameters }: Operation, making: Making): Query {
   if (chance.happens(0.05))
     pairs.push([chance.pick(['', 'unknown', '__proto__', '%ff', '%00', 'page']), rawText(chance)])
   if (pairs.length === 0) return { text: chance.happens(0.03) ? '?' : '', names: [] }
-  return {
-    text: `?${pairs.map((pair) => pair.join(chance.happens(0.02) ? '' : '=')).join('&')}`,
-    names: pairs.map(([name]) => read(name)),
-  }
+  const text = pairs.map((pair) => pair.join(chance.happens(0.02) ? '' : '=')).join('&')
+  return { text: `?${text}`, names: formNames(text) }
+}
+
+const FORM = 'application/x-www-form-urlencoded'
+
+/** The names of a query or a form. */
+function formNames(text: string): readonly string[] {
+  return text.split('&').map((pair) => read(pair.replace(/=[^]*/, '')))
 }
 
 /** A name as a query means it; one that cannot be read stands for itself. */
 function read(name: string): string {
   try {
-    return decodeURIComponent(name)
+    return decodeURIComponent(name.replaceAll('+', ' '))
   } catch {
     return name
   }
@@ -151,7 +157,7 @@ function bodyFor(operation: Operation, making: Making, odd: boolean): Body | und
   if (chance.happens(0.01)) return undefined
   const draft = draftFor(operation, making)
   if (operation.takes.includes('multipart/form-data')) return formOf(draft, chance)
-  if (operation.takes.includes('application/x-www-form-urlencoded') && chance.happens(0.1)) return urlencoded(draft)
+  if (operation.takes.includes(FORM) && chance.happens(0.1)) return urlencoded(draft)
   const text = written(draft)
   return odd && chance.happens(0.3) ? json(nastyBody(chance, text)) : json(text)
 }
@@ -184,7 +190,7 @@ function urlencoded(draft: Draft): Body {
   const members = 'members' in draft ? draft.members : []
   const pairs = members.map(([name, value]) => [plainText(name), plainText(written(value))] as const)
   const text = pairs.map((pair) => pair.map((part) => encodeURIComponent(part)).join('=')).join('&')
-  return { bytes: Buffer.from(text), type: 'application/x-www-form-urlencoded', names: pairs.map(([name]) => name) }
+  return { bytes: Buffer.from(text), type: FORM, names: pairs.map(([name]) => name) }
 }
 
 function typeFor(type: string, chance: Chance, odd: boolean): string {
@@ -195,7 +201,7 @@ function typeFor(type: string, chance: Chance, odd: boolean): string {
     'application/json;charset="UTF-8"',
     'APPLICATION/JSON',
     'application/json;;;',
-    'application/x-www-form-urlencoded',
+    FORM,
     'multipart/form-data',
     'multipart/form-data; boundary=',
     `multipart/form-data; boundary=${'x'.repeat(300)}`,
