@@ -13,7 +13,7 @@ import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
  */
 const seed = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31))
 const { FUZZ_ROUNDS } = process.env
-const until = FUZZ_ROUNDS === undefined ? { milliseconds: 18_000 } : { rounds: Number(FUZZ_ROUNDS) }
+const until = FUZZ_ROUNDS === undefined ? { milliseconds: 12_000 } : { rounds: Number(FUZZ_ROUNDS) }
 
 /** Milliseconds at most. A round is some 180 requests. */
 const TIME = 120_000 + Number(FUZZ_ROUNDS ?? 0) * 15_000
