@@ -35,13 +35,10 @@ const PEACE = 3_000
 /** Of all strikes, those that come when steps are under way again; the others may meet a platform that still warms up. */
 const AT_WORK = 0.85
 
-/**
- * Of these, those that come when scenes of one run are under way side by side, and two of them have come so many steps far; and the
- * milliseconds after that, at most.
- */
-const BESIDE = 0.5
+/** Of these, those that come when scenes of one run take turns and have come so many steps far, or just when a run is cancelled. */
+const BESIDE = 0.45
 const FAR = 3
-const BESIDE_PEACE = 300
+const CANCELLED = 0.15
 
 /** Of all kills, those that come while the log takes nothing; and for how many milliseconds at most. */
 const STALLED = 0.5
@@ -50,7 +47,7 @@ const MOST_STALLED_MS = 600
 /** Who is told to stop must be able to, and where the database dies the newest of its log must be at stake. */
 const STALLABLE: ReadonlySet<Strike> = new Set(['kill', 'kill twice'])
 
-/** Milliseconds that steps may take to be under way, before it is struck all the same. */
+/** Milliseconds that such a moment may take to come, before it is struck all the same. */
 const WARM_MS = 20_000
 
 /** Milliseconds that the runs have to end when nothing happens any more. */
@@ -124,13 +121,18 @@ type Chaos = Readonly<{
 async function perform({ rounds, chance, dataDir, subject, target, tally }: Chaos): Promise<void> {
   const closing = new AbortController()
   await subject.start()
+  const cancelled: number[] = []
+  const onCancelled = (): void => void cancelled.push(performance.now())
   const working = Promise.all(
     Array.from({ length: CLIENTS }, (_, nth) =>
-      workAsClient({ name: `client ${nth + 1}`, subject, target: target.url, chance: chance.own() }, closing.signal),
+      workAsClient(
+        { name: `client ${nth + 1}`, subject, target: target.url, chance: chance.own(), onCancelled },
+        closing.signal,
+      ),
     ),
   )
   // Both may fail: the first tells.
-  await Promise.race([strikes(rounds, chance.own(), subject, target), working])
+  await Promise.race([strikes(rounds, chance.own(), subject, { asked: target.asked, cancelled }), working])
   closing.abort()
   const clients = await working
 
@@ -184,18 +186,18 @@ async function perform({ rounds, chance, dataDir, subject, target, tally }: Chao
 }
 
 /** Lets the platform work, strikes it, and starts it again. */
-async function strikes(rounds: number, chance: Chance, subject: Subject, target: ChaosTarget): Promise<void> {
+async function strikes(rounds: number, chance: Chance, subject: Subject, signs: Signs): Promise<void> {
   let deck: Strike[] = []
   for (let round = 1; round <= rounds; round++) {
     if (deck.length === 0) deck = chance.shuffled(DECK)
     const how = deck.pop() ?? 'kill'
     const moment = drawMoment(chance)
-    const peace = chance.between(0, moment === 'scenes are side by side' ? BESIDE_PEACE : PEACE)
+    const peace = chance.between(0, PEACES[moment])
     const stalled = chance.happens(STALLED)
     const duration = chance.between(1, MOST_STALLED_MS)
     const stall = stalled && STALLABLE.has(how) ? duration : 0
     const second = chance.between(0, 2_000)
-    if (moment !== 'the start') await underWay(target, moment)
+    if (moment !== 'the start') await reached(moment, signs)
     await pause(peace)
     const when = `${peace} ms after ${moment}`
     const words = `round ${round}: ${when}${stall > 0 ? `, with a log that stalled for ${stall} ms,` : ''} ${STRIKES[how]}`
@@ -211,20 +213,37 @@ async function strikes(rounds: number, chance: Chance, subject: Subject, target:
     }
   }
   // There shall have been some, however slow the machine is.
-  await underWay(target, 'scenes are side by side')
+  await reached('scenes are side by side', signs)
 }
 
-type Moment = 'the start' | 'steps are under way' | 'scenes are side by side'
+type Moment = keyof typeof PEACES
+
+/** Milliseconds that the platform is left in peace from then on, at most. */
+const PEACES = {
+  'the start': PEACE,
+  'steps are under way': PEACE,
+  'scenes are side by side': 300,
+  // The steps under way end soon.
+  'a run is cancelled': 20,
+} as const
 
 function drawMoment(chance: Chance): Moment {
   if (!chance.happens(AT_WORK)) return 'the start'
-  return chance.happens(BESIDE) ? 'scenes are side by side' : 'steps are under way'
+  const share = chance.next()
+  if (share < BESIDE) return 'scenes are side by side'
+  return share < BESIDE + CANCELLED ? 'a run is cancelled' : 'steps are under way'
 }
 
-/** Resolves when a step is asked for, or when scenes of one run take turns and have left their first steps behind; or after a while all the same. */
-async function underWay({ asked }: ChaosTarget, moment: Moment): Promise<void> {
-  const { length } = asked
-  const happens = (): boolean =>
-    moment === 'steps are under way' ? asked.length > length : wentBeside(asked.slice(length), { far: FAR })
+/** What of the platform's work can be seen from outside. */
+type Signs = Readonly<{ asked: ChaosTarget['asked']; cancelled: readonly number[] }>
+
+/** Resolves when that happens next, or after a while all the same. */
+async function reached(moment: Exclude<Moment, 'the start'>, { asked, cancelled }: Signs): Promise<void> {
+  const [askedBefore, cancelledBefore] = [asked.length, cancelled.length]
+  const happens = (): boolean => {
+    if (moment === 'steps are under way') return asked.length > askedBefore
+    if (moment === 'a run is cancelled') return cancelled.length > cancelledBefore
+    return wentBeside(asked.slice(askedBefore), { far: FAR })
+  }
   for (const deadline = performance.now() + WARM_MS; performance.now() < deadline && !happens();) await pause(10)
 }

@@ -15,12 +15,21 @@ export type Done = Readonly<{
   surprises: readonly string[]
 }>
 
+export type ClientOptions = Readonly<{
+  name: string
+  subject: Subject
+  target: string
+  chance: Chance
+  /** A run of a client is to end, and its steps under way are still running. */
+  onCancelled(): void
+}>
+
 /**
  * A user of the platform: makes scenes and tasks and runs them, over and over, until `signal` is aborted; then brings to its end what it has
  * begun.
  */
 export async function workAsClient(
-  { name, subject, target, chance }: Readonly<{ name: string; subject: Subject; target: string; chance: Chance }>,
+  { name, subject, target, chance, onCancelled }: ClientOptions,
   signal: AbortSignal,
 ): Promise<Done> {
   const calls = new Calls(name, subject)
@@ -28,7 +37,7 @@ export async function workAsClient(
   const stock = new Stock({ calls, project: project.id, target })
   // Each draws for itself: what is done at once comes in any order.
   const runs = new Runs(stock, chance.own())
-  const tasks = new Tasks({ stock, runs, chance: chance.own() })
+  const tasks = new Tasks({ stock, runs, chance: chance.own(), onCancelled })
   const upkeep = new Upkeep({ stock, project, chance: chance.own() })
   async function over(work: () => Promise<unknown>): Promise<void> {
     while (!signal.aborted) await work()

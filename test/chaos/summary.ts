@@ -43,8 +43,14 @@ export function summaryOf(evidence: readonly Evidence[]): readonly string[] {
       `${suspected.length} steps may have run before, ${repeated.reduce((sum, each) => sum + each, 0)} ran again, ` +
       `${evidence.filter(hasDoomed).length} runs had a step that was skipped`,
     `${cancelled.length} runs were cancelled: ${before} before their first result, ` +
-      `${during} during, ${after} after their end`,
+      `${during} during, ${after} after their end; ${cancelled.filter(wasTakenUp).length} were taken up after it`,
   ]
+}
+
+/** Whether the process died between a run's cancellation and its end. */
+function wasTakenUp({ events }: Evidence): boolean {
+  const from = events.findIndex(({ type }) => type === 'RunCancelRequested')
+  return from >= 0 && events.slice(from).some(({ type }) => type === 'RunClaimed')
 }
 
 /** What has come of it tells nothing of what did not happen at all. */

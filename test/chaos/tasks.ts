@@ -38,13 +38,16 @@ export class Tasks {
   readonly #stock: Stock
   readonly #runs: Runs
   readonly #chance: Chance
+  readonly #onCancelled: () => void
   readonly #scenes: Scene[] = []
   readonly #tasks: Task[] = []
 
-  constructor(options: { stock: Stock; runs: Runs; chance: Chance }) {
+  /** `onCancelled`: a run is to end, and its steps under way are still running. */
+  constructor(options: { stock: Stock; runs: Runs; chance: Chance; onCancelled: () => void }) {
     this.#stock = options.stock
     this.#runs = options.runs
     this.#chance = options.chance
+    this.#onCancelled = options.onCancelled
   }
 
   /** `token` is an API token: some runs are asked for with it. */
@@ -139,6 +142,7 @@ export class Tasks {
       return undefined
     }
     const { code, state = null } = answer.body as { code?: string; state?: string | null }
+    if (status === 202) this.#onCancelled()
     if (status === 400 && code !== 'conflict') calls.surprised(path, answer)
     return { at, status, state }
   }
