@@ -35,7 +35,7 @@ const PEACE = 3_000
 /** Of all strikes, those that come when steps are under way again; the others may meet a platform that still warms up. */
 const AT_WORK = 0.85
 
-/** Of these, those that come when scenes of one run take turns and have come so many steps far, or just when a run is cancelled. */
+/** Of these, those that come when scenes of one run take turns and have come so many steps far, or when a run is just being cancelled. */
 const BESIDE = 0.45
 const FAR = 3
 const CANCELLED = 0.15
@@ -122,11 +122,11 @@ async function perform({ rounds, chance, dataDir, subject, target, tally }: Chao
   const closing = new AbortController()
   await subject.start()
   const cancelled: number[] = []
-  const onCancelled = (): void => void cancelled.push(performance.now())
+  const onCancelling = (): void => void cancelled.push(performance.now())
   const working = Promise.all(
     Array.from({ length: CLIENTS }, (_, nth) =>
       workAsClient(
-        { name: `client ${nth + 1}`, subject, target: target.url, chance: chance.own(), onCancelled },
+        { name: `client ${nth + 1}`, subject, target: target.url, chance: chance.own(), onCancelling },
         closing.signal,
       ),
     ),
@@ -224,14 +224,14 @@ const PEACES = {
   'steps are under way': PEACE,
   'scenes are side by side': 300,
   // The steps under way end soon.
-  'a run is cancelled': 20,
+  'a run is being cancelled': 100,
 } as const
 
 function drawMoment(chance: Chance): Moment {
   if (!chance.happens(AT_WORK)) return 'the start'
   const share = chance.next()
   if (share < BESIDE) return 'scenes are side by side'
-  return share < BESIDE + CANCELLED ? 'a run is cancelled' : 'steps are under way'
+  return share < BESIDE + CANCELLED ? 'a run is being cancelled' : 'steps are under way'
 }
 
 /** What of the platform's work can be seen from outside. */
@@ -242,7 +242,7 @@ async function reached(moment: Exclude<Moment, 'the start'>, { asked, cancelled 
   const [askedBefore, cancelledBefore] = [asked.length, cancelled.length]
   const happens = (): boolean => {
     if (moment === 'steps are under way') return asked.length > askedBefore
-    if (moment === 'a run is cancelled') return cancelled.length > cancelledBefore
+    if (moment === 'a run is being cancelled') return cancelled.length > cancelledBefore
     return wentBeside(asked.slice(askedBefore), { far: FAR })
   }
   for (const deadline = performance.now() + WARM_MS; performance.now() < deadline && !happens();) await pause(10)

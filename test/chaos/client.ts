@@ -20,8 +20,8 @@ export type ClientOptions = Readonly<{
   subject: Subject
   target: string
   chance: Chance
-  /** A run of a client is to end, and its steps under way are still running. */
-  onCancelled(): void
+  /** A run is asked to end. */
+  onCancelling(): void
 }>
 
 /**
@@ -29,7 +29,7 @@ export type ClientOptions = Readonly<{
  * begun.
  */
 export async function workAsClient(
-  { name, subject, target, chance, onCancelled }: ClientOptions,
+  { name, subject, target, chance, onCancelling }: ClientOptions,
   signal: AbortSignal,
 ): Promise<Done> {
   const calls = new Calls(name, subject)
@@ -37,7 +37,7 @@ export async function workAsClient(
   const stock = new Stock({ calls, project: project.id, target })
   // Each draws for itself: what is done at once comes in any order.
   const runs = new Runs(stock, chance.own())
-  const tasks = new Tasks({ stock, runs, chance: chance.own(), onCancelled })
+  const tasks = new Tasks({ stock, runs, chance: chance.own(), onCancelling })
   const upkeep = new Upkeep({ stock, project, chance: chance.own() })
   async function over(work: () => Promise<unknown>): Promise<void> {
     while (!signal.aborted) await work()

@@ -23,7 +23,7 @@ const OWN_WIDTH = 0.4
 const MOMENTS = ['at once', 'while it runs', 'while it runs', 'while it runs', 'at its end'] as const
 
 /** Milliseconds that it takes to cancel at such a moment, at most: what is under way then has come further. */
-const LATE_MS = 200
+const LATE_MS = 100
 
 /** Seconds that a call waits for news of a run. */
 const NEWS_SECONDS = 5
@@ -38,16 +38,16 @@ export class Tasks {
   readonly #stock: Stock
   readonly #runs: Runs
   readonly #chance: Chance
-  readonly #onCancelled: () => void
+  readonly #onCancelling: () => void
   readonly #scenes: Scene[] = []
   readonly #tasks: Task[] = []
 
-  /** `onCancelled`: a run is to end, and its steps under way are still running. */
-  constructor(options: { stock: Stock; runs: Runs; chance: Chance; onCancelled: () => void }) {
+  /** `onCancelling`: a run is asked to end. */
+  constructor(options: { stock: Stock; runs: Runs; chance: Chance; onCancelling: () => void }) {
     this.#stock = options.stock
     this.#runs = options.runs
     this.#chance = options.chance
-    this.#onCancelled = options.onCancelled
+    this.#onCancelling = options.onCancelling
   }
 
   /** `token` is an API token: some runs are asked for with it. */
@@ -99,7 +99,8 @@ export class Tasks {
     const about = { kind: 'task', name, flows, width: own ?? usual, token } as const
     const moment = this.#chance.happens(CANCELLED) ? this.#chance.pick(MOMENTS) : undefined
     const cases = flows.reduce((sum, { kinds }) => sum + kinds.length, 0)
-    const results = moment === 'at once' ? 0 : moment === 'at its end' ? cases : this.#chance.between(1, cases - 1)
+    const early = this.#chance.between(0, Math.floor(cases / 2))
+    const results = moment === 'at once' ? 0 : moment === 'at its end' ? cases : early
     const late = this.#chance.between(0, LATE_MS)
     const twice = this.#chance.happens(TWICE)
     const wanted = { ...(await this.#runs.marked()), ...about }
@@ -135,6 +136,7 @@ export class Tasks {
   async #cancel(record: number): Promise<Cancelled | undefined> {
     const { calls } = this.#stock
     const path = `/api/testTask/records/${record}/cancel/`
+    this.#onCancelling()
     const { answer, at } = await calls.send('POST', path)
     const { status } = answer
     if (status !== 200 && status !== 202 && status !== 400) {
@@ -142,7 +144,6 @@ export class Tasks {
       return undefined
     }
     const { code, state = null } = answer.body as { code?: string; state?: string | null }
-    if (status === 202) this.#onCancelled()
     if (status === 400 && code !== 'conflict') calls.surprised(path, answer)
     return { at, status, state }
   }
