@@ -72,6 +72,10 @@ describe('the lock on a data directory', () => {
     await expect(lockDataDirectory(dir)).rejects.toMatchObject({ pid: other.pid })
   })
 
+  test('that cannot be made is refused at once', async () => {
+    await expect(lockDataDirectory('/proc/nowhere/data')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
   test('goes to exactly one of six that take over from a dead owner at the same moment', async () => {
     const takers = await Promise.all(Array.from({ length: 6 }, taker))
     for (let round = 0; round < 8; round++) {

@@ -6,8 +6,8 @@
  * the one first in order waits until the other has withdrawn. A claim's name belongs to one process for ever. So a dead one's claim may be deleted by
  * anyone at any time, and two takers of a stale lock cannot delete each other's, as they could with one shared pid file.
  */
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { errorCode } from './error-code.ts'
 import { processStart } from './processes.ts'
@@ -34,6 +34,26 @@ export interface DataDirectoryLock {
   release(): Promise<void>
 }
 
+/** As `mkdir` with `recursive`, which tries for ever where a folder cannot be made though its parent is there, as below /proc. */
+async function makeFolder(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST' && (await stat(path)).isDirectory()) return
+    const parent = dirname(path)
+    if (errorCode(error) !== 'ENOENT' || (await isThere(parent))) throw error
+    await makeFolder(parent, mode)
+    await makeFolder(path, mode)
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
 /**
  * Takes the data directory for this process, and creates it when missing. A lock whose owner is dead, or whose pid now
  * belongs to another process, is taken over.
@@ -42,7 +62,7 @@ export interface DataDirectoryLock {
 export async function lockDataDirectory(dir: string): Promise<DataDirectoryLock> {
   const directory = resolve(dir)
   // Started by root, the database server runs as another user, who must get through to its own folder but list nothing.
-  await mkdir(directory, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+  await makeFolder(directory, process.getuid?.() === 0 ? 0o711 : 0o700)
   await mkdir(claimsOf(directory), { recursive: true, mode: 0o700 })
 
   const [earlier] = await livingClaims(directory)
