@@ -66,7 +66,7 @@ export async function serveHttp({
   server.on('clientError', (error, socket) => {
     const begun = [...answering].some((response) => response.socket === socket && response.headersSent)
     if (begun || !socket.writable || errorCode(error) === 'ECONNRESET') socket.destroy()
-    else refuse(socket, errorCode(error))
+    else refuse(socket, error)
   })
 
   await new Promise<void>((resolve, reject) => {
@@ -102,9 +102,19 @@ const CLIENT_ERRORS: Readonly<Record<string, readonly [line: string, code: Refus
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'bad_request', '请求头过大'],
 }
 
+/** Letters that were not percent-encoded: clients send them in good faith, so that they are told. */
+const UNENCODED_URL = ['400 Bad Request', 'bad_request', '网址中的非 ASCII 字符必须编码（percent-encoding）'] as const
+
+/** Whether the byte at which Node's parser gave up on the URL is part of a letter that ASCII does not have. */
+function isUnencodedUrl(error: Error & { bytesParsed?: number; rawPacket?: Buffer }): boolean {
+  const { bytesParsed = 0, rawPacket } = error
+  return errorCode(error) === 'HPE_INVALID_URL' && (rawPacket?.[bytesParsed] ?? 0) > 0x7f
+}
+
 /** What cannot be read as HTTP never reaches a route: its answer is written by hand. */
-function refuse(socket: Duplex, code: string | undefined): void {
-  const [line, refusalCode, words] = CLIENT_ERRORS[code ?? ''] ?? ['400 Bad Request', 'bad_request', '请求格式错误']
+function refuse(socket: Duplex, error: Error): void {
+  const known = isUnencodedUrl(error) ? UNENCODED_URL : CLIENT_ERRORS[errorCode(error) ?? '']
+  const [line, refusalCode, words] = known ?? ['400 Bad Request', 'bad_request', '请求格式错误']
   const body = renderJson(dialectOf('/').render(new Refusal(refusalCode, words)).body)
   const head = [
     `HTTP/1.1 ${line}`,

@@ -83,6 +83,27 @@ describe('what is no HTTP', () => {
     expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /)
   })
 
+  test.each(['/projects/?search=登录', '/登录/', '/?n=é'])(
+    'a URL with letters that are not encoded is told so: %s',
+    async (url) => {
+      const answer = await raw(`GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      expect(answer).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/)
+      expect(answer).toMatch(/\{"error":"网址中的非 ASCII 字符必须编码（percent-encoding）","code":"bad_request"\}$/)
+    },
+  )
+
+  test('a URL with letters that are not encoded is told so after another request on its connection', async () => {
+    const { socket, answers } = open('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await once(socket, 'data')
+    socket.write('GET /?search=登录 HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect(await answers).toContain('必须编码')
+  })
+
+  test.each(['/\u0001', '/\u007f'])('of a URL with another byte that none has %j nothing more is said', async (url) => {
+    const answer = await raw(`GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    expect(answer).toMatch(/\{"error":"请求格式错误","code":"bad_request"\}$/)
+  })
+
   test('is not written into an answer that has begun', async () => {
     const { socket, answers } = open('POST /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
     const response = await entered.promise
