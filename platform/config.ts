@@ -136,7 +136,11 @@ export const VARIABLES = {
     'Writes that a user may make in a second; 0 is as many as there are',
     whole(0, 1_000_000),
   ),
-  TIME_ZONE: variable('Asia/Shanghai', 'Time zone of the times that are answered', timeZone),
+  TIME_ZONE: variable(
+    'Asia/Shanghai',
+    'Time zone of new times; those recorded before a change keep theirs: what was answered once stays as it was',
+    timeZone,
+  ),
   LOG_LEVEL: variable('info', `How much is logged: ${LOG_LEVELS.join(', ')}`, (text) => {
     return LOG_LEVELS.find((level) => level === text) ?? new Wrong(`one of ${LOG_LEVELS.join(', ')}`)
   }),
