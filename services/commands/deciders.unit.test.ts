@@ -401,7 +401,7 @@ describe('a run', () => {
         .when({ type: 'ReleaseRun', attempt: 1, interrupted: true })
         .gives(released(1, true), end(1))
     })
-    test('has its verdict when no case was left', () => {
+    test('is cancelled when its last case was under way, too', () => {
       given(run, requested, claimed(1), cancelled, finished(1, 0, '成功'))
         .when({
           type: 'RecordResults',
@@ -409,10 +409,7 @@ describe('a run', () => {
           results: [{ flow: 0, index: 1, state: '成功', result: result('成功') }],
           end: {},
         })
-        .gives(finished(1, 1, '成功'), {
-          type: 'RunFinished',
-          data: { attempt: 1, all: 2, success: 2, fail: 0, error: 0, state: 'success' },
-        })
+        .gives(finished(1, 1, '成功'), end(1, 2))
     })
     test('is no run any more when it has ended', () => {
       given(run, requested, claimed(1), end(1)).when(cancel).refused('conflict')

@@ -199,12 +199,12 @@ function after(state: Requested, events: readonly RunEvent[]): Requested {
   return events.reduce<RunProcess>(run.evolve, state) as Requested
 }
 
-/** The run's end: as its verdicts say, or cancelled when cases are left that nobody will run. */
+/** The run's end: as its verdicts say, or cancelled when somebody wanted that, whatever had ended by then. */
 function ending(state: Requested, end: { reason?: string } = {}): RunEvent[] {
-  const left = nextPlace(state) !== undefined
-  if (left && state.cancelledBy === undefined) throw new Rejected('conflict', '尚有用例没有结果')
-  const { attempt, counts } = state
-  return [{ type: 'RunFinished', data: { attempt, ...counts, state: left ? 'cancelled' : stateOf(counts), ...end } }]
+  const { attempt, counts, cancelledBy } = state
+  if (cancelledBy === undefined && nextPlace(state)) throw new Rejected('conflict', '尚有用例没有结果')
+  const became = cancelledBy === undefined ? stateOf(counts) : 'cancelled'
+  return [{ type: 'RunFinished', data: { attempt, ...counts, state: became, ...end } }]
 }
 
 /** The first case without a verdict; undefined when there is none. */
