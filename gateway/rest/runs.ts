@@ -26,7 +26,7 @@ const unsaved = objectOf({
 
 /** Characters of what CI says of a build. */
 const MOST_OF_BUILD = 1_000
-const ofBuild = (what: string) => text(what, { max: MOST_OF_BUILD }).optional()
+const ofBuild = (what: string) => optionalText(what, { max: MOST_OF_BUILD })
 
 /** What every run takes. */
 const settings = {
@@ -211,7 +211,7 @@ type Wanted = z.output<z.ZodObject<typeof settings>>
 
 function settingsOf({ body: sent, user }: Readonly<{ body: Wanted; user: User }>): RunSettings {
   const { env, host, variables, build, branch, commit, url } = sent
-  const said = Object.entries({ build, branch, commit, url }).filter(([, value]) => value !== undefined)
+  const said = Object.entries({ build, branch, commit, url }).filter(([, value]) => value.trim() !== '')
   return {
     environment: env,
     tester: user.username,

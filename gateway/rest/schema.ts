@@ -66,8 +66,16 @@ function charactersOf(read: string): number {
 }
 
 /** Text that may be blank or absent; `''` when absent. */
-export function optionalText(description?: string): z.ZodDefault<z.ZodType<string>> {
-  return block(plainText, { type: 'string' }, description).default('')
+export function optionalText(description?: string, { max }: { max?: number } = {}): z.ZodDefault<z.ZodType<string>> {
+  return block(
+    (value) => {
+      const read = plainText(value, refuse)
+      if (max !== undefined && charactersOf(read) > max) refuse(`不能超过 ${max} 个字符`)
+      return read
+    },
+    { type: 'string', ...(max !== undefined && { maxLength: max }) },
+    description,
+  ).default('')
 }
 
 /** One of the given texts; the refusal names them all. */

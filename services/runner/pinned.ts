@@ -55,8 +55,11 @@ export function createPinned(deps: { folds: Folds; blobs: Pick<Blobs, 'unspill'>
         ...(request.debug ? members(texts.debug_global_variable) : []),
         ...(await overridingVariables(request)),
       ])
+      const own = request.overrides?.host
+      // A variable of that name would go before it.
+      if (own !== undefined) variables.delete('host')
       return {
-        host: request.overrides?.host ?? whole.host,
+        host: own ?? whole.host,
         headers: members(texts.headers),
         globalVariables: variables,
         globalFunc: whole.global_func,

@@ -199,12 +199,24 @@ describe('a run of its own', () => {
     const { body } = await run(task, own)
     expect(body.cases[0].requests_header['X-Password']).toBe('******')
 
-    await run(task, { host: '', variables: {} })
+    await run(task, { host: '', variables: {}, build: '', branch: ' ' })
     expect(target.seen.map(({ headers }) => headers['x-who'])).toEqual(['environment'])
     const { body: environment } = await platform.call('GET', `/api/testPro/envs/${env}/`)
     expect(environment).toMatchObject({ host: target.url, global_variable: { who: 'environment' } })
     await other.stop()
   }, 60_000)
+
+  test('goes to its own host, whatever the variables say', async () => {
+    const other = await startTarget()
+    const task = await newTask([await newScene('host', [await newCase('host')])])
+    const elsewhere = { global_variable: { host: `${target.url}/elsewhere` } }
+    const strange = await made('/api/testPro/envs/', { name: 'e', host: target.url, project, ...elsewhere })
+    await run(task, { env: strange, host: other.url, variables: { host: target.url } })
+    expect(other.seen.map(({ url }) => url)).toEqual(['/host'])
+    await run(task, { env: strange })
+    expect(urls()).toEqual(['/elsewhere/host'])
+    await other.stop()
+  })
 
   test('of a scene and of a case has them likewise', async () => {
     const icase = await newCase('likewise', { headers: { 'X-Who': '${{who}}' } })
