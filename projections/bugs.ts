@@ -110,7 +110,7 @@ function all(models: ReadModels): ReturnType<typeof build> {
 }
 
 type Filter = Search &
-  Readonly<{ project?: number | undefined; interface?: number | undefined; status?: BugStatus | undefined }>
+  Readonly<{ project?: number | undefined; interface?: number | undefined; status?: string | undefined }>
 
 /** Those of projects that are there, whatever has become of their interfaces. */
 export function listBugs(models: ReadModels, filter: Filter, window: Window): Promise<Page<BugRow>> {

@@ -79,7 +79,7 @@ export function bugRoutes(modules: Modules): readonly Route[] {
       filters: {
         project: id('项目id').optional(),
         interface: id('接口id').optional(),
-        status: status.optional(),
+        status: text(`bug的处理状态：${BUG_STATUSES.join('、')}`).optional(),
       },
 
       list: (filters, window) => listBugs(models, filters, window),

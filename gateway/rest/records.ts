@@ -10,7 +10,7 @@ import type { Modules } from './modules.ts'
 import { counts, recordStatus, verdict } from './results.ts'
 import { type Route, route } from './route.ts'
 import { PRINTED_RECORD } from './runs.printed.ts'
-import { day, id, integer, oneOf } from './schema.ts'
+import { day, id, integer, text } from './schema.ts'
 
 const TAG = '测试运行记录和报告'
 const STATES = ['success', 'fail', 'error', 'cancelled'] as const
@@ -49,8 +49,8 @@ const filters = z.object({
   project: id('项目id').optional(),
   task: id('测试任务id').optional(),
   env: id('测试环境id').optional(),
-  state: oneOf(STATES, '运行结果').optional(),
-  type: oneOf([...KINDS, 'all'], '运行的是什么').default('task'),
+  state: text(`运行结果：${STATES.join('、')}`).optional(),
+  type: text(`运行的是什么：${KINDS.join('、')}，或 all`).default('task'),
   start_date: day('不早于这一天（YYYY-MM-DD）').optional(),
   end_date: day('不晚于这一天（YYYY-MM-DD）').optional(),
 })

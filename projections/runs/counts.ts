@@ -1,5 +1,5 @@
 import type { Recorded } from '../../contracts/core.ts'
-import type { RunEventOf, RunKind } from '../../contracts/run.ts'
+import type { RunEventOf } from '../../contracts/run.ts'
 import { build, run } from '../../platform/postgres.ts'
 import { carryOut, type Sql } from '../../platform/sql.ts'
 import type { ReadModels } from '../port.ts'
@@ -41,7 +41,7 @@ export async function countRuns(
 /** Runs of a project, of a kind, of a task, or of all of these. */
 export type CountedBy = Readonly<{
   project?: number | undefined
-  kind?: RunKind | undefined
+  kind?: string | undefined
   task?: number | undefined
 }>
 

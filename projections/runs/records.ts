@@ -1,4 +1,3 @@
-import type { RunState } from '../../contracts/run.ts'
 import { build, run } from '../../platform/postgres.ts'
 import { page, type Page, type Search, searched, type Window } from '../page.ts'
 import type { ReadModels } from '../port.ts'
@@ -10,7 +9,7 @@ export type RecordFilter = CountedBy &
   Search &
   Readonly<{
     environment?: number | undefined
-    state?: RunState | undefined
+    state?: string | undefined
     from?: number | undefined
     before?: number | undefined
   }>

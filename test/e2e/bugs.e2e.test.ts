@@ -257,7 +257,7 @@ test('a list is by id, by project, interface, status and what the desc holds, in
   expect([page.body.count, page.body.results.map(({ id }: { id: number }) => id)]).toEqual([3, [two]])
   expect(await refused('GET', `${BUGS}?project=x`)).toEqual([422, 'invalid', 'project'])
   expect(await refused('GET', `${BUGS}?interface=0`)).toEqual([422, 'invalid', 'interface'])
-  expect(await refused('GET', `${BUGS}?status=已关闭`)).toEqual([422, 'invalid', 'status'])
+  expect(await ids(`${of}&status=已关闭`)).toEqual([])
 })
 
 test('a repeat with its key is answered as at first, whatever has become of the bug since', async () => {
