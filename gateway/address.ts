@@ -4,7 +4,8 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6
 
 /**
  * Answers who a request is from: the nearest address, from the connection backwards through `X-Forwarded-For`, that is no proxy of
- * ours. What such a client wrote into the header itself is therefore never believed.
+ * ours. What such a client wrote into the header itself is therefore never believed. Some proxies write a port behind an address,
+ * another one for each connection: it does not count.
  */
 export function clientAddress(
   trusted: readonly string[],
@@ -21,7 +22,15 @@ export function clientAddress(
   }
 
   return (connection = '', forwardedFor = '') => {
-    const path = [...forwardedFor.split(',').map((part) => part.trim()), connection].filter((part) => part !== '')
+    const forwarded = forwardedFor.split(',').map((part) => withoutPort(part.trim()))
+    const path = [...forwarded, connection].filter((part) => part !== '')
     return path.findLast((address, index) => index === 0 || !isProxy(address)) ?? ''
   }
+}
+
+/** The address of `192.0.2.1:1234`, `[2001:db8::1]:443` or `[2001:db8::1]`; anything else as it is. */
+function withoutPort(written: string): string {
+  const [, bracketed = '', dotted = ''] = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?$/.exec(written) ?? []
+  if (ipaddr.IPv6.isValid(bracketed)) return bracketed
+  return ipaddr.IPv4.isValidFourPartDecimal(dotted) ? dotted : written
 }

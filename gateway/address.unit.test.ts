@@ -1,0 +1,44 @@
+import { describe, expect, test } from '@jest/globals'
+import { clientAddress } from './address.ts'
+
+const address = clientAddress(['127.0.0.0/8', '2001:db8:ffff::/48'])
+
+describe('an entry with a port counts as its address', () => {
+  test.each([
+    ['5.5.5.5:1234', '5.5.5.5'],
+    ['[2001:db8::1]:443', '2001:db8::1'],
+    ['[2001:db8::1]', '2001:db8::1'],
+    ['::ffff:5.5.5.5', '::ffff:5.5.5.5'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['5.5.5.5', '5.5.5.5'],
+    // Whoever wrote it first is not believed, with a port or without.
+    ['9.9.9.9:1, 5.5.5.5:1234', '5.5.5.5'],
+  ])('%s', (forwardedFor, client) => {
+    expect(address('127.0.0.1', forwardedFor)).toBe(client)
+  })
+
+  test.each([
+    ['5.5.5.5:1234, 127.0.0.9:8080', '5.5.5.5'],
+    ['[2001:db8::1]:443, [2001:db8:ffff::2]:443', '2001:db8::1'],
+    ['5.5.5.5:1234, [::ffff:127.0.0.9]:80', '5.5.5.5'],
+  ])('and so does that of a proxy of ours: %s', (forwardedFor, client) => {
+    expect(address('127.0.0.1', forwardedFor)).toBe(client)
+  })
+
+  test.each([
+    'unknown',
+    '1234:80',
+    '5.5.5.5:',
+    '5.5.5.5:x',
+    '[5.5.5.5]:80',
+    '[nonsense]:80',
+    '5.5.5.5.5:80',
+    '_hidden',
+  ])('and what is none stays as it is: %s', (entry) => {
+    expect(address('127.0.0.1', entry)).toBe(entry)
+  })
+})
+
+test('of a connection that is no proxy of ours the header is not looked at', () => {
+  expect(address('8.8.8.8', '5.5.5.5:1234')).toBe('8.8.8.8')
+})
