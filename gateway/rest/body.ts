@@ -29,11 +29,17 @@ export class KeptJson<J extends Json = Json> {
   }
 }
 
-/** A value of a form or of a query: text that may stand for a number, a flag or JSON. */
+/** A value of a form or of a query: text that may stand for a number, a flag or JSON. A name may come several times. */
 export class FormText {
-  readonly text: string
-  constructor(text: string) {
-    this.text = text
+  /** All that came under the name, in order. */
+  readonly texts: string[]
+  constructor(...texts: [string, ...string[]]) {
+    this.texts = texts
+  }
+
+  /** Where one is asked for, the last counts. */
+  get text(): string {
+    return this.texts.at(-1) ?? ''
   }
 }
 
@@ -223,7 +229,7 @@ export function fieldsOf(members: Iterable<readonly [string, Json]>): Fields {
   return fields
 }
 
-/** Fields of `a=1&b=2`, of a form or a query: the last of a name counts. Throws `Refusal` (400 no UTF-8, 422 a NUL). */
+/** Fields of `a=1&b=2`, of a form or a query. Throws `Refusal` (400 no UTF-8, 422 a NUL). */
 export function decodeForm(text: string): Fields {
   const fields = noFields()
   for (const pair of text.split('&')) {
@@ -231,10 +237,18 @@ export function decodeForm(text: string): Fields {
     const equals = pair.indexOf('=')
     const name = unescapeText(equals < 0 ? pair : pair.slice(0, equals))
     const value = unescapeText(equals < 0 ? '' : pair.slice(equals + 1))
-    refuseUnstorable(name, name, value)
-    fields[name] = new FormText(value)
+    addText(fields, name, value)
   }
   return fields
+}
+
+/** Adds a text that a form has under `written`: `scenes`, or `scenes[]` as some clients name the items of a list. Throws `Refusal` (422). */
+export function addText(fields: Fields, written: string, value: string): void {
+  refuseUnstorable(written, written, value)
+  const name = written.endsWith('[]') ? written.slice(0, -2) : written
+  const present = fields[name]
+  if (present instanceof FormText) present.texts.push(value)
+  else fields[name] = new FormText(value)
 }
 
 /** `text` holds bytes as Latin-1. A `%` without two digits after it stands for itself, as in browsers. */

@@ -83,18 +83,29 @@ describe('JSON', () => {
 })
 
 describe('forms', () => {
-  test('are read as browsers write them; the last of a name counts', () => {
+  test('are read as browsers write them', () => {
     const fields = form('name=%E7%99%BB%E5%BD%95+a%2Bb&empty=&bare&p=100%&p=50%25&=x&&__proto__=y')
     expect(fields).toEqual(
       Object.assign(Object.create(null), {
         name: new FormText('登录 a+b'),
         empty: new FormText(''),
         bare: new FormText(''),
-        p: new FormText('50%'),
+        p: new FormText('100%', '50%'),
         '': new FormText('x'),
         ['__proto__']: new FormText('y'),
       }),
     )
+  })
+
+  test('the last of a name counts, and all of them for a list, however its items are named', () => {
+    expect(form('p=1&q=x&p=2').p).toEqual(new FormText('1', '2'))
+    expect((form('p=1&q=x&p=2').p as FormText).text).toBe('2')
+    expect(form('s[]=1&s%5B%5D=3&s=4').s).toEqual(new FormText('1', '3', '4'))
+    expect(Object.keys(form('s[]=1&__proto__[]=2&[]=3&s[0]=4'))).toEqual(['s', '__proto__', '', 's[0]'])
+  })
+
+  test('a name may come as often as a body has room', () => {
+    expect((form('s=1&'.repeat(500_000)).s as FormText).texts).toHaveLength(500_000)
   })
 
   test('raw UTF-8 is taken, other bytes are refused, escaped or not', () => {

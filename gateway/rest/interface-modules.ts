@@ -9,14 +9,14 @@ import type { Modules } from './modules.ts'
 import { inOwners } from './parts.ts'
 import { resourceRoutes } from './resource.ts'
 import type { Route } from './route.ts'
-import { flag, id, text } from './schema.ts'
+import { flag, id, orNull, text } from './schema.ts'
 
 const NOUN = '模块'
 
 const fields = z.object({
   name: text('模块名称'),
   project: id('所属项目id'),
-  parent: z.nullable(id('上级模块id，为空时在最上层')).default(null),
+  parent: orNull(id('上级模块id，为空时在最上层')).default(null),
 })
 type Body = z.output<typeof fields>
 

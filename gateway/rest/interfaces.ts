@@ -8,7 +8,7 @@ import { referred } from '../../services/commands/visible.ts'
 import type { Modules } from './modules.ts'
 import { resourceRoutes } from './resource.ts'
 import type { Route } from './route.ts'
-import { id, text } from './schema.ts'
+import { id, orNull, text } from './schema.ts'
 
 const fields = z.object({
   name: text('项目接口名称'),
@@ -16,7 +16,7 @@ const fields = z.object({
   method: text('请求方法'),
   type: text('接口类型'),
   project: id('所属项目id'),
-  module: z.nullable(id('所属模块id')).default(null),
+  module: orNull(id('所属模块id')).default(null),
 })
 
 /** An interface as it is documented, and as a case's detail holds it. */

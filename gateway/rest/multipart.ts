@@ -2,11 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Dicer } from '@fastify/busboy'
 import {
+  addText,
   awaitsContinue,
   bodyTooLarge,
   discardRest,
   type Fields,
-  FormText,
   MAX_BODY_BYTES,
   noFields,
   refuseUnstorable,
@@ -151,9 +151,7 @@ class Form {
 
   #text(name: string): Part {
     return gathering(MAX_TEXT_BYTES, name, `不能超过 ${MAX_TEXT_BYTES / 1024} KiB`, (bytes) => {
-      const value = utf8(bytes)
-      refuseUnstorable(name, name, value)
-      this.fields[name] = new FormText(value)
+      addText(this.fields, name, utf8(bytes))
     })
   }
 

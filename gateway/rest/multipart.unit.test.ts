@@ -98,9 +98,9 @@ describe('a form', () => {
     expect({ ...fields }).toEqual({ a: new FormText('1') })
   })
 
-  test('keeps the last of several texts under one name, whatever the name', async () => {
-    const fields = await read(form(part('name="__proto__"', '1'), part('name="__proto__"', '2')))
-    expect(Object.entries(fields)).toEqual([['__proto__', new FormText('2')]])
+  test('keeps several texts under one name, whatever the name, and however the items of a list are named', async () => {
+    const fields = await read(form(part('name="__proto__"', '1'), part('name="__proto__[]"', '2')))
+    expect(Object.entries(fields)).toEqual([['__proto__', new FormText('1', '2')]])
   })
 })
 

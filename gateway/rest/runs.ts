@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { isObject } from '../../contracts/json.ts'
 import { findRun } from '../../projections/runs.ts'
 import type { RunEnds } from '../../services/runs/ends.ts'
 import type { Outcome } from '../../services/commands/writes.ts'
@@ -7,13 +6,12 @@ import { reportDocument, type RunReport } from '../../services/runs/report.ts'
 import type { RunRequests, RunSettings, WantedCase } from '../../services/runs/request.ts'
 import { aggregates } from '../../services/commands/aggregates.ts'
 import { MOST_CONCURRENT, type RunState } from '../../contracts/run.ts'
-import { FormText, KeptJson } from './body.ts'
 import { caseContent, caseFields } from './cases.ts'
 import { contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
 import { caseResult, flowReport, recordStatus } from './results.ts'
 import { type Answer, type Route, route, type User } from './route.ts'
-import { flag, id, integer, jsonObject, objectOf, oneOrOther, optionalText, text } from './schema.ts'
+import { flag, id, integer, isJsonObject, jsonObject, objectOf, oneOrOther, optionalText, text } from './schema.ts'
 import { PRINTED_RESULT, PRINTED_RUN, PRINTED_SCENE_RUN, PRINTED_TASK_RUN } from './runs.printed.ts'
 
 const target = objectOf({ url: optionalText('接口地址'), method: text('请求方法'), name: optionalText('接口名称') })
@@ -43,11 +41,6 @@ const body = z.object({
   ...settings,
   cases: oneOrOther(isJsonObject, unsaved, id('已保存用例的id'), '必须是用例对象或已保存用例的id'),
 })
-
-function isJsonObject(value: unknown): boolean {
-  if (value instanceof FormText) return value.text.trimStart().startsWith('{')
-  return value instanceof KeptJson && isObject(value.value)
-}
 
 const query = z.object({ wait: flag('为 false 时不等待运行结束').default(true) })
 

@@ -146,6 +146,16 @@ export function integer(
   )
 }
 
+/** What may be nothing: `null` in JSON; blank or `null` in a form, which has no other way to say so. */
+export function orNull<T>(schema: z.ZodType<T>): z.ZodType<T | null> {
+  const nullable = z.nullable(schema)
+  return z
+    .unknown()
+    .transform((value) => (value instanceof FormText && /^\s*(null)?\s*$/.test(value.text) ? null : value))
+    .pipe(nullable)
+    .meta(jsonSchemaOf(nullable))
+}
+
 /** A positive integer below 2^31. */
 export function id(description?: string): z.ZodType<number> {
   return block(
@@ -263,12 +273,25 @@ function scalarOf(written: string): KeptJson {
 export const NO_MEMBERS: KeptJson<JsonObject> = new KeptJson(new Map(), '{}' as JsonText)
 export const NO_ITEMS: KeptJson<readonly Json[]> = new KeptJson([], '[]' as JsonText)
 
-/** An array whose items the platform reads itself (ids, `{id, sort}`). Messages name the item: `scenes.0`. */
+/** The items that a form has for a list: a JSON array as text, or the items themselves, each under the list's name. */
+function itemsOfForm(value: FormText): readonly unknown[] {
+  const { texts } = value
+  if (texts.length > 1) return texts.map((one) => new FormText(one))
+  const read = kept(value)?.value
+  if (read && isArray(read)) return read.map((one) => wireOf(one))
+  return value.text.trim() === '' ? refuse('不能为空，没有内容的列表写作 []') : [value]
+}
+
+/**
+ * An array whose items the platform reads itself (ids, `{id, sort}`). Messages name the item: `scenes.0`. A form may name each item:
+ * `scenes=1&scenes=3`.
+ */
 export function listOf<T>(item: z.ZodType<T>, description?: string, { max }: { max?: number } = {}): z.ZodType<T[]> {
   const read = (value: unknown): unknown => {
-    const items = keptArray(value, refuse).value
+    const items =
+      value instanceof FormText ? itemsOfForm(value) : keptArray(value, refuse).value.map((one) => wireOf(one))
     if (max !== undefined && items.length > max) refuse(`不能超过 ${max} 项`)
-    return items.map((one) => wireOf(one))
+    return items
   }
   return block(read, {})
     .pipe(z.array(item))
@@ -289,6 +312,12 @@ export function objectOf<S extends z.core.$ZodShape>(
   return block<unknown>((value) => fieldsOf(keptObject(value, refuse).value), {})
     .pipe(members)
     .meta({ ...jsonSchemaOf(members), ...(description !== undefined && { description }) })
+}
+
+/** Whether a JSON object was sent, in a form as its text. */
+export function isJsonObject(value: unknown): boolean {
+  if (value instanceof FormText) return value.text.trimStart().startsWith('{')
+  return value instanceof KeptJson && isObject(value.value)
 }
 
 /** The one schema or the other, by what was sent; `words` for what fits neither. */

@@ -18,6 +18,7 @@ import {
   objectOf,
   oneOf,
   optionalText,
+  orNull,
   pathId,
   text,
   validate,
@@ -184,6 +185,62 @@ describe('what is inside', () => {
         },
       }),
     )
+  })
+})
+
+describe('what forms send', () => {
+  const form = (text: string): unknown => decodeBody(Buffer.from(text), 'application/x-www-form-urlencoded')
+
+  test.each(['ids=1&ids=3', 'ids[]=1&ids[]=3', 'ids%5B%5D=1&ids=3', 'ids=[1,3]', 'ids=%5B%221%22%2C+3%5D'])(
+    'a list: %s',
+    (sent) => {
+      expect(validate(z.object({ ids: listOf(id(), '', { max: 2 }) }), form(sent))).toEqual({ ids: [1, 3] })
+    },
+  )
+
+  test.each(['ids=7', 'ids[]=7', 'ids=[7]'])('a list of one: %s', (sent) => {
+    expect(validate(z.object({ ids: listOf(id()) }), form(sent))).toEqual({ ids: [7] })
+  })
+
+  test('lists of texts and of objects, and a list of nothing', () => {
+    const lists = z.object({ texts: listOf(text()), steps: listOf(objectOf({ id: id() })), none: listOf(id()) })
+    const sent = 'texts=a,b&texts=[c&steps={"id":1}&steps={"id":"2"}&none=[]'
+    expect(validate(lists, form(sent))).toEqual({ texts: ['a,b', '[c'], steps: [{ id: 1 }, { id: 2 }], none: [] })
+  })
+
+  test.each([
+    ['ids=1&ids=x', 'ids.1 必须是有效的正整数'],
+    ['ids=x', 'ids.0 必须是有效的正整数'],
+    ['ids=[1]&ids=2', 'ids.0 必须是有效的正整数'],
+    ['ids=&ids=2', 'ids.0 必须是有效的正整数'],
+    ['ids=', 'ids 不能为空，没有内容的列表写作 []'],
+    ['ids[]=', 'ids 不能为空，没有内容的列表写作 []'],
+    ['ids=1&ids=2&ids=3', 'ids 不能超过 2 项'],
+    ['other=1', 'ids 为必填项'],
+  ])('a list that is none: %s', (sent, said) => {
+    expect(() => validate(z.object({ ids: listOf(id(), '', { max: 2 }) }), form(sent))).toThrow(said)
+  })
+
+  test.each(['parent=', 'parent=+', 'parent=null'])('nothing, where that may be: %s', (sent) => {
+    const schema = z.object({ parent: orNull(id()).default(5) })
+    expect(validate(schema, form(sent))).toEqual({ parent: null })
+    expect(validate(changesOf(schema), form(sent))).toEqual({ parent: null })
+  })
+
+  test('what may be nothing is something else, or absent', () => {
+    const schema = z.object({ parent: orNull(id('上级')).default(5) })
+    expect(validate(schema, form('parent=3'))).toEqual({ parent: 3 })
+    expect(validate(schema, form('a=1'))).toEqual({ parent: 5 })
+    expect(validate(changesOf(schema), form('a=1'))).toEqual({})
+    expect(validate(schema, body('{"parent": null}'))).toEqual({ parent: null })
+    for (const wrong of ['""', '"null"', '0', 'false'])
+      expect(() => validate(schema, body(`{"parent": ${wrong}}`))).toThrow('parent 必须是有效的正整数')
+    expect(() => validate(schema, form('parent=nil'))).toThrow('parent 必须是有效的正整数')
+    expect(() => validate(z.object({ parent: orNull(id()) }), form(''))).toThrow('parent 为必填项')
+    expect(jsonSchemaOf(orNull(id()))).toEqual({
+      anyOf: [{ type: 'integer', minimum: 1, maximum: 2 ** 31 - 1 }, { type: 'null' }],
+    })
+    expect(jsonSchemaOf(schema)).not.toHaveProperty('required')
   })
 })
 

@@ -6,11 +6,10 @@ import { findTask, listTasks } from '../../projections/tasks.ts'
 import { aggregates } from '../../services/commands/aggregates.ts'
 import type { TaskCommand } from '../../services/commands/task.ts'
 import { referred } from '../../services/commands/visible.ts'
-import { KeptJson } from './body.ts'
 import type { Modules } from './modules.ts'
 import { resourceRoutes } from './resource.ts'
 import type { Route } from './route.ts'
-import { id, integer, listOf, objectOf, oneOrOther, text } from './schema.ts'
+import { id, integer, isJsonObject, listOf, objectOf, oneOrOther, text } from './schema.ts'
 
 /** Scenes that one task may hold. */
 const MAX_SCENES = 5000
@@ -21,7 +20,7 @@ const sceneId = id('业务流id')
 
 /** A scene by its id, or as the detail answers it: what was read can be written back. */
 const sceneOrId = oneOrOther(
-  (value) => value instanceof KeptJson,
+  isJsonObject,
   objectOf({ id: sceneId }).transform((scene) => scene.id),
   sceneId,
   '必须是有效的正整数',

@@ -230,6 +230,32 @@ describe('the tree', () => {
   })
 })
 
+describe('a form', () => {
+  const sent = (method: string, path: string, form: Record<string, string>) =>
+    platform.call(method, path, new URLSearchParams(form).toString(), {
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    })
+
+  test.each(['', 'null'])('says with %j that a module lies at the top, and absent that it stays', async (nothing) => {
+    const [above, below] = [await newModule('用户'), await newModule('订单')]
+    const path = `${MODULES}${below}/`
+    const moved = await sent('PATCH', path, { parent: String(above) })
+    expect(moved.body).toEqual({ id: below, name: '订单', project, parent: above })
+    expect((await sent('PATCH', path, { name: '退货' })).body.parent).toBe(above)
+    expect((await sent('PATCH', path, { parent: nothing })).body).toEqual({ ...moved.body, name: '退货', parent: null })
+    expect((await sent('PATCH', path, { parent: 'none' })).body.fields).toEqual({ parent: ['必须是有效的正整数'] })
+    const added = await sent('POST', MODULES, { name: '支付', project: String(project), parent: nothing })
+    expect([added.status, added.body.parent]).toEqual([201, null])
+  })
+
+  test.each(['', 'null'])('says with %j that an interface lies in no module', async (nothing) => {
+    const module = await newModule('用户')
+    const path = `${INTERFACES}${await platform.made(INTERFACES, anInterface({ module }))}/`
+    expect((await sent('PATCH', path, { url: '/v2/' })).body.module).toBe(module)
+    expect((await sent('PATCH', path, { module: nothing })).body.module).toBe(null)
+  })
+})
+
 describe('an interface', () => {
   test('is filed in a module of its project, moved and taken out', async () => {
     const [users, orders] = [await newModule('用户'), await newModule('订单')]

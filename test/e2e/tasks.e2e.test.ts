@@ -223,12 +223,34 @@ describe('a task', () => {
     expect(await refused('PUT', path, { project, scenes: [login] })).toEqual([422, 'invalid', 'name'])
   })
 
-  test('is taken from a form', async () => {
-    const form = new URLSearchParams({ name: '表单', project: String(project), scene: `[${login}]` }).toString()
-    const { status, body } = await platform.call('POST', TASKS, form, {
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    })
-    expect([status, body.scenes]).toEqual([201, [login]])
+  const FORM = { headers: { 'content-type': 'application/x-www-form-urlencoded' } }
+
+  test('is taken from a form, its scenes however forms name the items of a list', async () => {
+    const task = `name=表单&project=${project}`
+    for (const [list, scenes] of [
+      [`scenes=${order}&scenes=${login}`, [order, login]],
+      [`scenes[]=${order}&scenes[]=${login}`, [order, login]],
+      [`scenes=[${order}, ${login}]`, [order, login]],
+      [`scene={"id":${login}}&scene=${order}`, [login, order]],
+      [`scene=${login}`, [login]],
+      ['scenes=[]', []],
+    ] as const) {
+      const { status, body } = await platform.call('POST', TASKS, `${task}&${list}`, FORM)
+      expect([list, status, body.scenes]).toEqual([list, 201, scenes])
+    }
+  })
+
+  test('of a form is refused for the scene that is wrong, and for a list of nothing', async () => {
+    const path = `${TASKS}${await newTask([login, order])}/`
+    for (const [list, field] of [
+      [`scenes=${login}&scenes=${NOBODY}`, 'scenes.1'],
+      ['scenes[]=x', 'scenes.0'],
+      ['scene=', 'scene'],
+    ] as const) {
+      const { status, body } = await platform.call('PATCH', path, list, FORM)
+      expect([list, status, Object.keys(body.fields)]).toEqual([list, 422, [field]])
+    }
+    expect((await bodyOf(path)).scenes).toEqual([login, order])
   })
 
   test('goes with its project', async () => {
