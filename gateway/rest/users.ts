@@ -41,6 +41,7 @@ export function userRoutes({
       answers: [
         { status: 201, description: '注册的用户', schema: member, example: PRINTED_MEMBER },
         refused(403, '未开放注册', 'forbidden'),
+        refused(429, '同一地址一分钟内注册超过 10 次，Retry-After 秒后可重试', 'rate_limited'),
       ],
       // Before the body is read: a closed door does not say what would be wrong with the name.
       exists() {

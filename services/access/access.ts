@@ -7,11 +7,13 @@ import type { Handle } from '../commands/handle.ts'
 import type { Writes } from '../commands/writes.ts'
 import { apiTokenUsesMigration, createApiTokenUses } from './api-token-uses.ts'
 import { type ApiTokens, createApiTokens } from './api-tokens.ts'
-import { createGuesses, failedLoginsMigration } from './guesses.ts'
+import { createGuesses } from './guesses.ts'
 import { createLogins, type Logins } from './logins.ts'
 import { recentFolds } from './recent-folds.ts'
+import { createRegistrations } from './registrations.ts'
 import { createStandings, type Views } from './standings.ts'
 import { createTokens } from './tokens.ts'
+import { createTries, failedLoginsMigration } from './tries.ts'
 import { createUsers, type Users } from './users.ts'
 
 /** What is kept of access beside the events. */
@@ -39,10 +41,12 @@ export function createAccess(deps: {
     recent: createStandings(recentFolds(folds, now)),
     present: createStandings(folds.refresh.bind(folds)),
   }
-  const guesses = createGuesses({ db, mac })
+  const tries = createTries(db)
+  const guesses = createGuesses({ tries, mac })
+  const registrations = createRegistrations({ tries, mac })
   const uses = createApiTokenUses({ db, timeZone, log })
   return {
-    users: createUsers({ folds, handle, writes, guesses, nextId, readModels: models }),
+    users: createUsers({ folds, handle, writes, guesses, registrations, nextId, readModels: models }),
     logins: createLogins({ views, tokens: createTokens(jwtSecret), guesses, handle, writes }),
     apiTokens: createApiTokens({ views, writes, uses, models }),
     stop: uses.stop,

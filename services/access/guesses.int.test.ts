@@ -6,7 +6,8 @@ import { openDatabase } from '../../platform/postgres.ts'
 import type { Database } from '../../platform/sql.ts'
 import { freshDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { quiet } from '../../test/support/quiet.ts'
-import { createGuesses, failedLoginsMigration, type Guesses } from './guesses.ts'
+import { createGuesses, type Guesses } from './guesses.ts'
+import { createTries, failedLoginsMigration } from './tries.ts'
 
 let database: TestDatabase
 let db: Database
@@ -20,7 +21,7 @@ beforeAll(async () => {
   database = await freshDatabase()
   db = await openDatabase({ connection: database.url, log: quiet })
   await migrate(db, [failedLoginsMigration])
-  guesses = createGuesses({ db, mac })
+  guesses = createGuesses({ tries: createTries(db), mac })
 })
 afterEach(async () => {
   checked = []
@@ -138,7 +139,7 @@ test('what one process has counted another one knows, and so does the next', asy
   const other = await openDatabase({ connection: database.url, log: quiet })
   try {
     await times(5, () => wrong('torin'))
-    expect(await right('torin', { at: createGuesses({ db: other, mac }) })).toEqual(expect.any(Number))
+    expect(await right('torin', { at: createGuesses({ tries: createTries(other), mac }) })).toEqual(expect.any(Number))
   } finally {
     await other.close()
   }

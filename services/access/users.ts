@@ -1,6 +1,5 @@
 import { Rejected } from '../../contracts/core.ts'
 import { type Role, TEAM_STREAM, userStream } from '../../contracts/user.ts'
-import { createSerial } from '../../platform/serial.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import type { Folded, Folds } from '../commands/folds.ts'
 import type { CommandContext, Handle } from '../commands/handle.ts'
@@ -9,6 +8,7 @@ import { user, type UserCommand } from '../commands/user.ts'
 import type { Writes } from '../commands/writes.ts'
 import type { Guesses } from './guesses.ts'
 import { checkPassword, hashPassword } from './passwords.ts'
+import type { Registrations } from './registrations.ts'
 
 /** A member as it stood after a write, and where the team's stream stood. */
 export type MemberWritten = Readonly<{ member: Member; revision: bigint; position: string }>
@@ -26,7 +26,7 @@ export type OwnPassword = Readonly<{ id: number; old: string; password: string; 
 export type Users = Readonly<{
   find(id: number): Promise<Readonly<{ member: Member; revision: bigint }> | undefined>
   create(fresh: { username: string; password: string; role: Role }, context: CommandContext): Promise<MemberWritten>
-  /** Someone unknown makes an account of their own, as a tester. */
+  /** Someone unknown makes an account of their own, as a tester. Throws `RateLimited` after too many from one address. */
   register(
     fresh: { username: string; password: string; address: string },
     context: CommandContext,
@@ -43,11 +43,11 @@ export function createUsers(deps: {
   handle: Handle
   writes: Writes
   guesses: Guesses
+  registrations: Registrations
   nextId(kind: string): Promise<number>
   readModels: Pick<ReadModels, 'passed'>
 }): Users {
-  const { folds, handle, writes, guesses, nextId, readModels } = deps
-  const serial = createSerial()
+  const { folds, handle, writes, guesses, registrations, nextId, readModels } = deps
 
   const members = async (): Promise<ReadonlyMap<number, Member>> => (await folds.read(team, TEAM_STREAM)).state.members
 
@@ -133,8 +133,8 @@ export function createUsers(deps: {
 
     create,
 
-    // One after the other from one address: hashing takes places that logins wait for.
-    register: ({ address, ...fresh }, context) => serial(address, () => create({ ...fresh, role: 'tester' }, context)),
+    register: ({ address, ...fresh }, context) =>
+      registrations.counted(address, () => create({ ...fresh, role: 'tester' }, context)),
 
     change: (id, changes, context) => once(id, context, () => carryOut(id, changes, context)),
 

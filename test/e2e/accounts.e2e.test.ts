@@ -8,7 +8,7 @@ import { KEYS, login, type Reply, startTestPlatform, type TestPlatform } from '.
 let platform: TestPlatform
 
 beforeAll(async () => {
-  platform = await startTestPlatform({ REGISTRATION: 'open' })
+  platform = await startTestPlatform({ REGISTRATION: 'open', TRUSTED_PROXIES: '127.0.0.1,::1' })
 }, 60_000)
 afterAll(() => platform.stop())
 
@@ -122,7 +122,10 @@ describe('logging out', () => {
 })
 
 describe('registering', () => {
-  const register = (body: unknown, headers = {}) => as('', 'POST', '/api/users/register/', body, headers)
+  let addresses = 0
+  /** Each from an address of its own: `limits.e2e.test.ts` says how many one has. */
+  const register = (body: unknown, headers = {}) =>
+    as('', 'POST', '/api/users/register/', body, { 'x-forwarded-for': `198.51.100.${++addresses}`, ...headers })
 
   test('makes a tester who can log in, whatever role was asked for', async () => {
     const credentials = { username: '新人', password: '密码123456' }

@@ -14,7 +14,11 @@ const RATE = 20
 let platform: TestPlatform
 
 beforeAll(async () => {
-  platform = await startTestPlatform({ RATE_LIMIT: String(RATE), TRUSTED_PROXIES: '127.0.0.1,::1' })
+  platform = await startTestPlatform({
+    RATE_LIMIT: String(RATE),
+    TRUSTED_PROXIES: '127.0.0.1,::1',
+    REGISTRATION: 'open',
+  })
 }, 60_000)
 afterAll(() => platform.stop())
 
@@ -48,12 +52,12 @@ async function unlimited(call: () => Promise<Reply>): Promise<Reply> {
 const earlier = (seconds: number) =>
   platform.db.query('update failed_logins set at = at - make_interval(secs => $1::integer)', [seconds])
 
-function expectLocked({ status, body, headers }: Reply): void {
+function expectLocked({ status, body, headers }: Reply, words = '用户名或密码错误次数过多'): void {
   expect([status, body.code]).toEqual([429, 'rate_limited'])
   const seconds = Number(headers.get('retry-after'))
   expect(seconds).toBeGreaterThan(0)
   expect(seconds).toBeLessThanOrEqual(60)
-  expect(body).toEqual({ error: `用户名或密码错误次数过多，请 ${seconds} 秒后重试`, code: 'rate_limited' })
+  expect(body).toEqual({ error: `${words}，请 ${seconds} 秒后重试`, code: 'rate_limited' })
 }
 
 describe('wrong passwords', () => {
@@ -137,6 +141,31 @@ describe('wrong passwords', () => {
     expect((await change(user.password)).status).toBe(200)
     await login(platform.call, { ...user, password: 'another password' })
   })
+})
+
+test('ten registrations from an address get through in a minute, whatever becomes of them, and no more', async () => {
+  const register = (username: string, address: string, password = 'a password') => {
+    const headers = { 'x-forwarded-for': address }
+    return platform.call('POST', '/api/users/register/', { username, password }, { token: '', headers })
+  }
+  const mine = newAddress()
+  // What cannot be a registration is none.
+  for (let nth = 0; nth < 3; nth++) expect((await register('short', mine, '12345')).status).toBe(422)
+  const events = await platform.eventsOf(async () => {
+    for (let nth = 0; nth < 5; nth++) expect((await register(`stranger ${nth}`, mine)).status).toBe(201)
+    for (let nth = 0; nth < 5; nth++) expect((await register(`stranger ${nth}`, mine)).status).toBe(400)
+    // Another port is no other address.
+    for (const from of [mine, `${mine}:4711`]) expectLocked(await register('stranger 5', from), '注册次数过多')
+    await platform.restart()
+    expectLocked(await register('stranger 0', mine), '注册次数过多')
+  })
+  expect(events).toHaveLength(10)
+  expect((await logIn('stranger 0', 'a password', mine)).status).toBe(200)
+  expect((await register('stranger 5', newAddress())).status).toBe(201)
+  await earlier(61)
+  expect((await register('stranger 6', mine)).status).toBe(201)
+  const { body } = await platform.call('GET', '/openapi.json')
+  expect(body.paths['/api/users/register/'].post.responses).toHaveProperty('429')
 })
 
 describe('writes over the limit', () => {
