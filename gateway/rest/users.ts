@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { PASSWORD_LENGTH, ROLES } from '../../contracts/user.ts'
 import { Rejected } from '../../contracts/core.ts'
 import { listUsers } from '../../projections/users.ts'
+import { usernameFault } from '../../services/access/usernames.ts'
 import type { MemberWritten, Users } from '../../services/access/users.ts'
 import { contextOf } from './context.ts'
 import { Refusal } from './dialects.ts'
@@ -17,10 +18,19 @@ const TAG = '用户'
 const MAX_USERNAME = 150
 
 const password = text('密码', PASSWORD_LENGTH)
+const RULE = '用户名：不能以空白字符开头或结尾，不能含有控制字符、不可见的格式字符、连续的空格或其他空白字符'
+const newName = text(RULE, { max: MAX_USERNAME })
+/** Of whoever has one already nothing is asked: a login takes any. */
+const username = newName
+  .superRefine((name, context) => {
+    const message = usernameFault(name)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+  .meta(newName.meta() ?? {})
 
 const member = z.object({ id: z.int(), username: z.string(), role: z.enum(ROLES), active: z.boolean() })
 const PRINTED_MEMBER = { id: 2, username: 'musen', role: 'tester', active: true }
-const newUser = z.object({ username: text('用户名', { max: MAX_USERNAME }), password, role: oneOf(ROLES, '角色') })
+const newUser = z.object({ username, password, role: oneOf(ROLES, '角色') })
 const memberChanges = z.object({ role: oneOf(ROLES, '角色'), active: flag('是否启用'), password })
 
 /** Accounts. `registration` says whether people may make their own. */
