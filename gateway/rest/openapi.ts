@@ -75,11 +75,13 @@ function queryParameters({ query }: Route): Json[] {
   }))
 }
 
-function headerParameters({ method, access }: Route): Json[] {
-  if (access === 'public') return []
+const IDEMPOTENCY_KEY = header('Idempotency-Key', '同一个键的重复请求只生效一次，并得到同样的响应')
+
+function headerParameters({ method, access, repeatable = false }: Route): Json[] {
+  if (access === 'public') return repeatable ? [IDEMPOTENCY_KEY] : []
   if (method === 'GET') return [header('X-Read-After', '先等到此位置（X-Position）的写入可见')]
   return [
-    header('Idempotency-Key', '同一个键的重复请求只生效一次，并得到同样的响应'),
+    IDEMPOTENCY_KEY,
     ...(method === 'POST' ? [] : [header('If-Match', '上次读到的 ETag；已有更新的版本时响应 412')]),
   ]
 }
@@ -107,13 +109,18 @@ function responses(route: Route): Record<string, Json> {
   return byStatus
 }
 
-function response({ method }: Route, { description, schema, example, type = 'application/json' }: Documented): Json {
+function response({ method }: Route, answer: Documented): Json {
+  const { description, schema, example, type = 'application/json', instead = {} } = answer
   const described = schema !== undefined || example !== undefined
+  const others = Object.entries(instead).map(([name, other]) => [name, { schema: jsonSchemaOf(other) }] as const)
   return {
     description,
     headers: method === 'GET' ? { ETag: ETAG, 'X-Total-Count': TOTAL } : { ETag: ETAG, 'X-Position': POSITION },
     ...(described && {
-      content: { [type]: { schema: schema ? jsonSchemaOf(schema) : {}, ...(example !== undefined && { example }) } },
+      content: {
+        [type]: { schema: schema ? jsonSchemaOf(schema) : {}, ...(example !== undefined && { example }) },
+        ...Object.fromEntries(others),
+      },
     }),
   }
 }

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { describe, expect, test } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { z } from 'zod'
@@ -128,9 +129,105 @@ describe('the description', () => {
     })
   })
 
+  test('says what else an answer may be, by its content type', async () => {
+    const { paths } = openApi(await servedRoutes(), '1.2.3') as { paths: Record<string, Record<string, Operation>> }
+    const { content } = paths['/api/testTask/report/{id}/']!.get!.responses['200']!
+    expect(content).toMatchObject({
+      'application/json': { schema: { type: 'object' }, example: { record: 1, status: '执行完毕' } },
+      'text/html': { schema: { type: 'string', description: expect.stringContaining('export=html') } },
+      'application/xml': { schema: { type: 'string', description: expect.stringContaining('export=junit') } },
+    })
+  })
+
+  test('says that a write may be repeated with its key, and when it is refused for being one of too many', async () => {
+    const { paths } = openApi(await servedRoutes(), '1.2.3') as { paths: Record<string, Record<string, unknown>> }
+    const key = expect.objectContaining({ name: 'Idempotency-Key', in: 'header' })
+    expect(paths['/api/users/login/']?.post).toMatchObject({ parameters: [], responses: { 429: {} } })
+    for (const methods of Object.values(paths))
+      for (const [method, operation] of Object.entries(methods)) {
+        const { security, parameters } = operation as { security: readonly object[]; parameters: readonly object[] }
+        if (method === 'get' || security.length === 0) continue
+        expect(parameters).toContainEqual(key)
+        expect(operation).toMatchObject({ responses: { 429: {} } })
+      }
+  })
+
   test('says which calls need no token', () => {
     const paths: Record<string, Record<string, { security: unknown }>> = written().paths!
     expect(paths['/healthz/']?.get?.security).toEqual([])
+  })
+})
+
+/** Stands for all that routes need to answer: here they are only described. */
+const anything: unknown = new Proxy(() => anything, { get: () => anything })
+
+/** Not a module's own: what it makes is another's, or what describes the rest. */
+const NO_MODULES: ReadonlySet<string> = new Set(['resourceRoutes', 'docsRoutes'])
+
+/** The routes of every module here, a new one's too. */
+async function servedRoutes(): Promise<readonly Route[]> {
+  const files = (await readdir(import.meta.dirname)).filter((name) => /^[\w-]+\.ts$/.test(name))
+  const exported = await Promise.all(files.map(async (name) => (await import(`./${name}`)) as Record<string, unknown>))
+  return exported
+    .flatMap((names) => Object.entries(names))
+    .filter(([name, made]) => name.endsWith('Routes') && typeof made === 'function' && !NO_MODULES.has(name))
+    .flatMap(([, made]) => (made as (modules: unknown) => readonly Route[])(anything))
+}
+
+type Media = Readonly<Record<string, { schema?: object; example?: unknown }>>
+type Operation = Readonly<{
+  requestBody?: { content: Media }
+  responses: Readonly<Record<string, { content?: Media }>>
+}>
+
+/** Where JSON is sent or answered and there is no example of it. */
+function withoutExample(described: readonly Route[]): readonly string[] {
+  const { paths } = openApi(described, '1.2.3') as { paths: Record<string, Record<string, Operation>> }
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { requestBody, responses }]) => {
+      const contents: (readonly [part: string, content: Media | undefined])[] = [
+        ['body', requestBody?.content],
+        ...Object.entries(responses).map(([status, { content }]) => [status, content] as const),
+      ]
+      const lacking = contents.filter(([part, content]) => {
+        const json = content?.['application/json']
+        if (json) return json.example === undefined && !('$ref' in (json.schema ?? {}))
+        return content === undefined && part.startsWith('2') && part !== '204'
+      })
+      return lacking.map(([part]) => `${method} ${path} ${part}`)
+    }),
+  )
+}
+
+describe('examples', () => {
+  test('are there wherever JSON is sent or answered', async () => {
+    const served = await servedRoutes()
+    expect(served.length).toBeGreaterThan(80)
+    // It answers nothing, as it is printed (seed 000 二.3).
+    expect(withoutExample(served)).toEqual(['post /api/users/token/verify/ 200'])
+  })
+
+  test('that are missing are named', () => {
+    const [, , list, patch, order] = routes as [Route, Route, Route, Route, Route]
+    const { example: _, ...unprinted } = patch
+    const bare = { ...list, answers: [{ status: 200, description: '列表', schema: z.array(z.int()) }] }
+    const empty = { ...list, path: '/api/empty/', answers: [{ status: 200, description: '列表' }] }
+    expect(withoutExample([bare, empty, unprinted, order])).toEqual([
+      'get /api/envs/ 200',
+      'get /api/empty/ 200',
+      'patch /api/envs/{id}/files/{name}/ body',
+      'patch /api/order/ body',
+    ])
+  })
+
+  test('have all that is always answered, of the right kind', async () => {
+    const wrong = (await servedRoutes()).flatMap(({ method, path, answers }) =>
+      answers.flatMap(({ status, schema, example }) => {
+        const { error } = (schema ?? z.unknown()).safeParse(example)
+        return error && example !== undefined ? [`${method} ${path} ${status}: ${error.message}`] : []
+      }),
+    )
+    expect(wrong).toEqual([])
   })
 })
 

@@ -19,7 +19,7 @@ const KINDS = ['case', 'scene', 'task'] as const
 /** Seconds that a call waits for the next case to finish at most. */
 const LONGEST_WAIT = 30
 
-const optional = z.string().nullable().optional()
+const ifKnown = z.string().nullable()
 
 /** What seed 000 prints; what is ours stands behind it. */
 const record = z.object({
@@ -30,19 +30,35 @@ const record = z.object({
   pass_rate: z.string(),
   tester: z.string(),
   status: recordStatus,
-  state: z.enum(STATES).nullable().optional(),
-  type: z.enum(KINDS).optional(),
-  name: z.string().optional(),
-  project: z.int().optional(),
-  start_time: optional,
-  end_time: optional,
-  duration: z.number().nullable().optional(),
-  trigger: z.enum(['manual', 'api']).optional(),
-  build: optional,
-  branch: optional,
-  commit: optional,
-  url: optional,
+  state: z.enum(STATES).nullable(),
+  type: z.enum(KINDS),
+  name: z.string(),
+  project: z.int(),
+  start_time: ifKnown,
+  end_time: ifKnown,
+  duration: z.number().nullable(),
+  trigger: z.enum(['manual', 'api']),
+  build: ifKnown,
+  branch: ifKnown,
+  commit: ifKnown,
+  url: ifKnown,
 })
+
+const EXAMPLE = {
+  ...PRINTED_RECORD,
+  state: 'success',
+  type: 'task',
+  name: PRINTED_RECORD.task,
+  project: 1,
+  start_time: '2022-07-22T16:44:14.050117+08:00',
+  end_time: '2022-07-22T16:44:14.512406+08:00',
+  duration: 0.462,
+  trigger: 'api',
+  build: '1024',
+  branch: 'main',
+  commit: '9fceb02',
+  url: null,
+}
 
 const filters = z.object({
   ...PAGING,
@@ -79,6 +95,19 @@ const progress = z.object({
   next: z.int(),
 })
 
+const EXAMPLE_PROGRESS = {
+  record: 1,
+  status: '执行中',
+  state: null,
+  total: 2,
+  all: 1,
+  success: 1,
+  fail: 0,
+  error: 0,
+  results: [{ scene: '登录接口测试', flow: 0, index: 0, name: '登录成功', state: '成功', run_time: '0.01s' }],
+  next: 1,
+}
+
 type RecordModules = Pick<Modules, 'models'> & Readonly<{ runProgresses: RunProgresses; timeZone: string }>
 
 /** What became of runs (seed 000 六.2.1). */
@@ -92,9 +121,7 @@ export function recordRoutes({ models, runProgresses, timeZone }: RecordModules)
       summary: '获取任务运行记录',
       source: 'seed 000 六.2.1',
       query: filters,
-      answers: [
-        { status: 200, description: '运行记录，最新的在前', schema: listOrPage(record), example: [PRINTED_RECORD] },
-      ],
+      answers: [{ status: 200, description: '运行记录，最新的在前', schema: listOrPage(record), example: [EXAMPLE] }],
       async handle({ query }) {
         const { project, task, env, state, type, start_date, end_date, search } = query
         const kind = type === 'all' ? undefined : type
@@ -111,7 +138,14 @@ export function recordRoutes({ models, runProgresses, timeZone }: RecordModules)
       tag: TAG,
       access: 'content.read',
       summary: '获取运行记录详情，total 为计划运行的用例数',
-      answers: [{ status: 200, description: '运行记录', schema: record.extend({ total: z.int().optional() }) }],
+      answers: [
+        {
+          status: 200,
+          description: '运行记录',
+          schema: record.extend({ total: z.int() }),
+          example: { ...EXAMPLE, total: 2 },
+        },
+      ],
       async handle({ params }) {
         const row = await findRun(models, params.id)
         if (!row) throw missing()
@@ -125,7 +159,7 @@ export function recordRoutes({ models, runProgresses, timeZone }: RecordModules)
       access: 'content.read',
       summary: '获取运行的进度：after 之后执行完的用例，最多 1000 个；没有时等待 wait 秒，直到有新结果或运行结束',
       query: cursor,
-      answers: [{ status: 200, description: '运行的进度', schema: progress }],
+      answers: [{ status: 200, description: '运行的进度', schema: progress, example: EXAMPLE_PROGRESS }],
       async handle({ params, query: { after, wait }, signal }) {
         const found = await runProgresses.after(params.id, after, { milliseconds: wait * 1000, signal })
         if (!found) throw missing()

@@ -23,8 +23,14 @@ const report = z.object({
     tester: z.string(),
   }),
   record: z.int(),
-  status: recordStatus.optional(),
+  status: recordStatus,
 })
+
+const EXAMPLE = {
+  ...PRINTED_REPORT,
+  info: { ...PRINTED_REPORT.info, results: PRINTED_REPORT.info.results.map((flow) => ({ ...flow, scene: 1 })) },
+  status: '执行完毕',
+}
 
 const query = z.object({
   export: oneOf(
@@ -44,7 +50,19 @@ export function reportRoutes({ models, blobs }: Pick<Modules, 'models' | 'blobs'
       summary: `获取测试报告详情，id 为运行记录的 id；超过 ${MOST_SHOWN / 1024} KiB 的响应体和请求体只显示开头，旁边是全文的地址`,
       source: 'seed 000 六.2.2',
       query,
-      answers: [{ status: 200, description: '测试报告', schema: report, example: PRINTED_REPORT }],
+      answers: [
+        {
+          status: 200,
+          description:
+            '测试报告；export 为 html 时是 text/html，为 junit 时是 application/xml，为 json 时与不导出时相同',
+          schema: report,
+          example: EXAMPLE,
+          instead: {
+            'text/html': z.string().describe('export=html：单个网页文件'),
+            'application/xml': z.string().describe('export=junit：供 Jenkins、GitLab 读取的 XML'),
+          },
+        },
+      ],
       async handle({ params, query: { export: wanted } }) {
         const found = await reportDocument({ models, blobs }, params.id)
         if (!found) throw new Rejected('not_found', '测试报告不存在')

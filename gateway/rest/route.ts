@@ -60,13 +60,15 @@ export type Answer = Readonly<{
   count?: number
 }>
 
-/** One documented answer; `example` is the printed one. */
+/** One documented answer; `example` is the printed one, with what is ours behind it. */
 export type Documented = Readonly<{
   status: number
   description: string
   schema?: z.ZodType
   example?: unknown
   type?: string
+  /** What is answered instead when it is asked for, by content type. */
+  instead?: Readonly<Record<string, z.ZodType>>
 }>
 
 /** A call of the wire: what validates it, documents it and answers it. Everything that is served is in one list of these. */
@@ -77,6 +79,8 @@ export interface Route {
   readonly summary: string
   readonly tag: string
   readonly access: Access
+  /** A public write that takes an `Idempotency-Key`, as all others do. */
+  readonly repeatable?: boolean
   /** Where it is asked for: `seed 000 四.1.2`. */
   readonly source?: string
   /** Parameters of the path that are text, not ids. */
