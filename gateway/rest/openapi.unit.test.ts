@@ -142,6 +142,7 @@ describe('the description', () => {
   test('says that a write may be repeated with its key, and when it is refused for being one of too many', async () => {
     const { paths } = openApi(await servedRoutes(), '1.2.3') as { paths: Record<string, Record<string, unknown>> }
     const key = expect.objectContaining({ name: 'Idempotency-Key', in: 'header' })
+    expect(paths['/api/users/register/']?.post).toMatchObject({ parameters: [key], responses: { 429: {} } })
     expect(paths['/api/users/login/']?.post).toMatchObject({ parameters: [], responses: { 429: {} } })
     for (const methods of Object.values(paths))
       for (const [method, operation] of Object.entries(methods)) {

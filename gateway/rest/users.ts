@@ -46,6 +46,7 @@ export function userRoutes({
       tag: TAG,
       access: 'public',
       summary: '注册（仅当 REGISTRATION=open），角色总是 tester',
+      repeatable: true,
       body: newUser.omit({ role: true }),
       example: { username: 'musen', password: '123456' },
       answers: [
