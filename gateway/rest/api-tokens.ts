@@ -42,10 +42,11 @@ export function apiTokenRoutes(apiTokens: ApiTokens): readonly Route[] {
       path: '/api/users/tokens/',
       tag: TAG,
       access: 'account.manage',
-      summary: '创建 API 令牌：响应中的 token 仅此一次，此后只保存其摘要；权限不超过所有者当前的角色，修改密码不影响它',
+      summary:
+        '创建 API 令牌：响应中的 token 仅此一次，此后只保存其摘要；未指定 role 时为 tester（本人是 viewer 时为 viewer），只有明确指定 admin 的令牌才能管理用户；权限不超过所有者当前的角色，修改密码不影响它',
       body: z.object({
         name: text('令牌名称', { max: MAX_NAME }),
-        role: oneOf(ROLES, '令牌的角色，默认且最高为本人的角色').optional(),
+        role: oneOf(ROLES, '令牌的角色：默认为 tester，本人是 viewer 时为 viewer；最高为本人的角色').optional(),
       }),
       example: { name: 'jenkins', role: 'tester' },
       answers: [

@@ -19,6 +19,9 @@ export const API_TOKEN_PREFIX = 'tl_'
 /** `tl_<id>_<256 random bits as base64url>` */
 const API_TOKEN = /^tl_([1-9]\d{0,9})_[\w-]{43}$/
 
+/** What a machine needs that makes things and runs them. */
+const ROLE_UNASKED: Role = 'tester'
+
 /** A token that was issued; `text` is what the machine sends, which is known at this one time alone. */
 export type ApiTokenIssued = Readonly<{ token: LiveApiToken; text?: string; revision: bigint; position: string }>
 
@@ -26,7 +29,10 @@ export type ListedApiToken = ApiTokenRow & Readonly<{ last_used: string | null }
 
 /** Tokens for machines. Each acts for its owner, in a role of its own, until it is revoked or its owner is deactivated. */
 export type ApiTokens = Readonly<{
-  /** `role` is the owner's where none is given. A repeat of the same command is answered without `text`. Throws `Rejected`. */
+  /**
+   * `role` is `ROLE_UNASKED` where none is given, or the owner's where that is less: what nobody asked for manages no users. A repeat
+   * of the same command is answered without `text`. Throws `Rejected`.
+   */
   issue(
     owner: Caller,
     wanted: Readonly<{ name: string; role?: Role | undefined }>,
@@ -63,7 +69,7 @@ export function createApiTokens(deps: {
         aggregates.apiToken,
         async (id): Promise<ApiTokenCommand> => {
           const { member, team_revision } = await present(owner)
-          const granted = role ?? member.role
+          const granted = role ?? lesserRole(ROLE_UNASKED, member.role)
           if (lesserRole(granted, member.role) !== granted) {
             throw new Rejected('invalid', `role：不能高于本人的角色 ${member.role}`, 'role')
           }

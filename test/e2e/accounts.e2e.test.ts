@@ -301,6 +301,17 @@ describe('an API token', () => {
   })
 
   test.each([
+    ['admin', 'tester'],
+    ['tester', 'tester'],
+    ['viewer', 'viewer'],
+  ] as const)('of an owner who is %s has the role of %s where none is asked for', async (own, role) => {
+    const { answer, text } = await machineOf(await user(own))
+    expect([answer.status, answer.body.role]).toEqual([201, role])
+    expect((await as(text, 'GET', '/api/users/me/')).body.role).toBe(role)
+    expect((await as(text, 'GET', '/api/users/')).status).toBe(403)
+  })
+
+  test.each([
     ['tester', 'admin'],
     ['viewer', 'admin'],
     ['viewer', 'tester'],
@@ -327,7 +338,7 @@ describe('an API token', () => {
   test('may do no more than its owner may now, and never more than it was issued for', async () => {
     const owner = await user('admin')
     const { text } = await machineOf(owner, { name: 'jenkins', role: 'tester' })
-    const highest = await machineOf(owner)
+    const highest = await machineOf(owner, { name: 'jenkins', role: 'admin' })
     const may = async (token: string) => {
       const answers = [await as(token, 'GET', '/api/users/'), await as(token, 'POST', projects, newProject)]
       return answers.map(({ status }) => status)
@@ -350,7 +361,7 @@ describe('an API token', () => {
 
   test("does not manage its owner's account, though it be an admin's", async () => {
     const owner = await user('admin')
-    const { text, id } = await machineOf(owner)
+    const { text, id } = await machineOf(owner, { name: 'jenkins', role: 'admin' })
     const { refresh, token } = await owner.logIn()
     const calls: [string, string, unknown?][] = [
       ['PATCH', '/api/users/me/', { old_password: owner.password, password: 'another' }],

@@ -133,7 +133,7 @@ beforeAll(async () => {
   platform = await startTestPlatform({ REGISTRATION: 'open' })
   for (const role of ROLES) {
     const token = await platform.userToken(role)
-    const { body } = await platform.call('POST', '/api/users/tokens/', { name: 'a machine' }, { token })
+    const { body } = await platform.call('POST', '/api/users/tokens/', { name: 'a machine', role }, { token })
     tokens.set(role, token)
     tokens.set(`machine of ${role}`, body.token as string)
   }

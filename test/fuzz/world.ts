@@ -123,7 +123,7 @@ export class World {
     await this.#platform.made(COLLECTIONS.user, { ...user, role })
     const { body } = await this.#platform.call('POST', '/api/users/login/', user, from(this.#names))
     const { token, refresh } = body as { token: string; refresh: string }
-    const machine = await this.#platform.call('POST', COLLECTIONS.token, { name: 'fuzz' }, { token })
+    const machine = await this.#platform.call('POST', COLLECTIONS.token, { name: 'fuzz', role }, { token })
     const { password } = user
     return [
       { role, token, refresh, password },
