@@ -56,14 +56,14 @@ async function run({ server, account, order, giveUp, files }, terminal) {
     leave: () => process.exit(EXIT.interrupted),
     underNpm: process.env['npm_command'] !== undefined,
   })
-  await prepareFiles(files)
+  const prepared = await prepareFiles(files)
   const platform = new Platform({ server, account, giveUp, interruption, say: terminal.say })
   const ended = await runTask(order, { platform, terminal, interruption })
   const passed = ended.state === 'success' && ended.success === ended.all
   terminal.say(summary(ended, { terminal, seconds: (performance.now() - began) / 1_000, passed }))
   terminal.say(`record ${ended.record}  ${server}/api/testTask/report/${ended.record}/`)
   if (ended.all === 0 && passed) terminal.warn('warning: the task has no case to run')
-  await saveReports(ended.record, files, platform)
+  await saveReports(ended.record, prepared, { platform, interruption })
   for (const { path } of files) terminal.say(`written  ${plain(path)}`)
   return passed ? EXIT.passed : EXIT.notPassed
 }

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll } from '@jest/globals'
 
-const BIN = fileURLToPath(new URL('../../bin/testledger.mjs', import.meta.url))
+export const BIN = fileURLToPath(new URL('../../bin/testledger.mjs', import.meta.url))
 
 /** The oldest Node on the path that the command line client works on, as people without the platform have it; else this one. */
 export const oldestNode = ((): Readonly<{ path: string; major: number }> => {
