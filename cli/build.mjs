@@ -4,13 +4,27 @@
  * @typedef {Readonly<{ build?: string | undefined, branch?: string | undefined, commit?: string | undefined, url?: string | undefined }>} Build
  */
 
+/** Characters that the platform takes of each. What the CI set too long, as some branches are, must not stop a run. */
+const MOST = 1_000
+
 /**
- * The build that this process is part of, by what its CI sets. Empty elsewhere.
+ * The build that this process is part of, by what its CI sets: no more of each than is taken, and nothing blank. Empty elsewhere.
  *
  * @param {Readonly<Record<string, string | undefined>>} environment
  * @returns {Build}
  */
 export function buildOf(environment) {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()))
+  return Object.fromEntries(
+    Object.entries(found(set)).map(([name, value]) => [name, value && Array.from(value).slice(0, MOST).join('')]),
+  )
+}
+
+/**
+ * @param {Readonly<Record<string, string | undefined>>} environment
+ * @returns {Build}
+ */
+function found(environment) {
   if (environment['GITHUB_ACTIONS']) return github(environment)
   if (environment['GITLAB_CI']) return gitlab(environment)
   if (environment['BUILD_NUMBER']) return jenkins(environment)

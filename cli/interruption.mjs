@@ -9,8 +9,9 @@ const LOOK = 500
 
 /**
  * Ctrl-C and SIGTERM. `asked` is aborted by the first, `over` when the time to tidy up is over; a second one leaves at once.
+ * `left` is how many milliseconds there are until `over`.
  *
- * @typedef {Readonly<{ asked: AbortSignal, over: AbortSignal }>} Interruption
+ * @typedef {Readonly<{ asked: AbortSignal, over: AbortSignal, left: () => number }>} Interruption
  *
  * @param {Readonly<{ leave: () => void, underNpm: boolean }>} options `leave` is what a second one does
  * @returns {Interruption}
@@ -31,7 +32,8 @@ export function listenForInterruption({ leave, underNpm }) {
   }
   for (const name of ['SIGINT', 'SIGTERM']) process.on(name, heard)
   if (underNpm) whenOrphaned(ask)
-  return { asked: asked.signal, over: over.signal }
+  const left = () => (asked.signal.aborted ? Math.max(0, first + GRACE - performance.now()) : Infinity)
+  return { asked: asked.signal, over: over.signal, left }
 }
 
 /**

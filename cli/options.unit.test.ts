@@ -137,6 +137,17 @@ describe('the build', () => {
     expect(JSON.parse(order([], environment))).toMatchObject(build)
   })
 
+  test('that is found too long is cut to what is taken, and what is blank is left out', () => {
+    const found = { ...jenkins, BRANCH_NAME: ' ', GIT_COMMIT: '\t', BUILD_URL: '构'.repeat(999) + '😀😀' }
+    const build = JSON.parse(order([], found)) as object
+    expect(build).toEqual({ env: 2, task: 3, build: '7', branch: 'origin/main', url: '构'.repeat(999) + '😀' })
+    expect(JSON.parse(order([], { BUILD_NUMBER: ' ', GIT_COMMIT: 'c0ffee' }))).toEqual({ env: 2, task: 3 })
+  })
+
+  test('that is said goes to the platform whole, which refuses what is too long', () => {
+    expect(JSON.parse(order(['--branch', 'b'.repeat(1_001)], jenkins))).toMatchObject({ branch: 'b'.repeat(1_001) })
+  })
+
   test('is what is said, before what is found; said to be empty it is none', () => {
     const build = JSON.parse(order(['--branch', 'mine', '--url', ''], jenkins)) as object
     expect(build).toEqual({ env: 2, task: 3, build: '7', branch: 'mine', commit: 'c0ffee' })

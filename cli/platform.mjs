@@ -157,7 +157,8 @@ export class Platform {
     if (this.#outage === undefined) {
       this.#outage = now
       const what = lost.heard ? 'the platform asks for patience' : 'connection lost'
-      this.#say(`${what}: ${lost.message}; trying again for ${this.#giveUp / 1_000} s`)
+      const patience = Math.min(this.#giveUp, this.#interruption.left())
+      this.#say(`${what}: ${lost.message}; trying again for ${Math.ceil(patience / 1_000)} s`)
     }
     const left = this.#outage + this.#giveUp - now
     if (left <= 0)

@@ -103,6 +103,11 @@ async function cancel(record, { platform, terminal }) {
     terminal.say(`record ${record} is cancelled${state === null ? '; its case under way still ends' : ''}`)
   } catch (error) {
     if (error instanceof Refused && error.code === 'conflict') terminal.say(`record ${record} had ended`)
-    else terminal.warn(`record ${record} could not be cancelled and may still be running: ${wordsOf(error)}`)
+    else terminal.warn(`record ${record} could not be cancelled and may still be running: ${reasonOf(error)}`)
   }
+}
+
+/** @param {unknown} error */
+function reasonOf(error) {
+  return error instanceof Interrupted ? 'the platform has not answered' : wordsOf(error)
 }

@@ -470,6 +470,32 @@ describe('an interruption', () => {
     expect(platform.calls('cancel/')).toEqual([])
   })
 
+  test('while the platform is down says for how long it is still tried, and that the run may go on', async () => {
+    const platform = await platformOf(started)
+    const running = testledger(wish(platform.url))
+    await running.said('登录')
+    await platform.stop()
+    await running.said('trying again for 600 s')
+    running.signal('SIGINT')
+    const { code, output, errors } = await running.ended
+    opened.length = 0
+    expect(code).toBe(130)
+    expect(errors).toBe(
+      'testledger: record 17 could not be cancelled and may still be running: the platform has not answered\n',
+    )
+    const [, after = ''] = output.split('once more leaves at once\n')
+    expect(after).toMatch(/^connection lost: .*; trying again for ([1-9]|10) s\n$/)
+  })
+
+  test('by SIGHUP ends it there, and cancels nothing', async () => {
+    const platform = await platformOf(started)
+    const running = testledger(wish(platform.url))
+    await running.said('登录')
+    running.signal('SIGHUP')
+    expect(await running.ended).toMatchObject({ code: null, errors: '' })
+    expect(platform.calls('cancel/')).toEqual([])
+  })
+
   test('before anything was started starts nothing', async () => {
     const asked = Promise.withResolvers<undefined>()
     const platform = await platformOf({
