@@ -173,7 +173,7 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     const runProgresses = createRunProgresses({ models, blobs, folds, news })
     const routes: readonly Route[] = [
       ...loginRoutes(logins),
-      ...apiTokenRoutes(apiTokens),
+      ...apiTokenRoutes({ apiTokens, users }),
       ...userRoutes({ models, users, registration: config.registration === 'open' }),
       ...projectRoutes(modules),
       ...environmentRoutes(modules),

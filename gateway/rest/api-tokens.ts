@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { ROLES } from '../../contracts/user.ts'
 import type { ApiTokens } from '../../services/access/api-tokens.ts'
+import type { Users } from '../../services/access/users.ts'
 import { contextOf } from './context.ts'
 import { listAnswer, listOrPage, PAGING, windowOf } from './list.ts'
+import { expectNoOwnMachine } from './own-account.ts'
 import { type Route, route } from './route.ts'
 import { oneOf, text } from './schema.ts'
 
@@ -21,8 +23,13 @@ const PRINTED = { id: 1, name: 'jenkins', role: 'tester', created_at: '2022-07-1
 const PRINTED_ITEM = { ...PRINTED, last_used: null }
 const PRINTED_TOKEN = 'tl_1_cvX0hJcVbYvW3mTqZkL8nYd2uQe5rBsTgA7wHfPiKoM'
 
-/** Tokens for machines: a user's own, and managed by whoever has logged in as that user alone. */
-export function apiTokenRoutes(apiTokens: ApiTokens): readonly Route[] {
+/**
+ * Tokens for machines: a user's own, which nobody but who has logged in as that user makes. Admins see those of others and take them
+ * back.
+ */
+export function apiTokenRoutes({ apiTokens, users }: { apiTokens: ApiTokens; users: Users }): readonly Route[] {
+  const exists = async ({ id }: { id: number }): Promise<boolean> => (await users.find(id)) !== undefined
+
   return [
     route({
       method: 'GET',
@@ -33,7 +40,7 @@ export function apiTokenRoutes(apiTokens: ApiTokens): readonly Route[] {
       query: z.object(PAGING),
       answers: [{ status: 200, description: 'API 令牌列表', schema: listOrPage(item), example: [PRINTED_ITEM] }],
       async handle({ query, user }) {
-        const { rows, count } = await apiTokens.list(user, query, windowOf(query))
+        const { rows, count } = await apiTokens.list(user.id, query, windowOf(query))
         return listAnswer(query, count, rows)
       },
     }),
@@ -72,7 +79,37 @@ export function apiTokenRoutes(apiTokens: ApiTokens): readonly Route[] {
       summary: '吊销 API 令牌，即刻生效',
       answers: [{ status: 204, description: '无响应体' }],
       async handle(call) {
-        const { position } = await apiTokens.revoke(call.user, call.params.id, contextOf(call))
+        const { position } = await apiTokens.revoke(call.user.id, call.params.id, contextOf(call))
+        return { status: 204, position }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/users/:id/tokens/',
+      tag: TAG,
+      access: 'users.manage',
+      summary: '某个用户的有效 API 令牌列表，字段同自己的列表',
+      query: z.object(PAGING),
+      answers: [{ status: 200, description: 'API 令牌列表', schema: listOrPage(item), example: [PRINTED_ITEM] }],
+      exists,
+      async handle({ params, query, user }) {
+        expectNoOwnMachine(user, params.id)
+        const { rows, count } = await apiTokens.list(params.id, query, windowOf(query))
+        return listAnswer(query, count, rows)
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/api/users/:id/tokens/:token/',
+      tag: TAG,
+      access: 'users.manage',
+      summary: '吊销某个用户的 API 令牌，即刻生效',
+      answers: [{ status: 204, description: '无响应体' }],
+      exists,
+      async handle(call) {
+        const { params, user } = call
+        expectNoOwnMachine(user, params.id)
+        const { position } = await apiTokens.revoke(params.id, params.token, contextOf(call))
         return { status: 204, position }
       },
     }),

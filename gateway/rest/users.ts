@@ -9,6 +9,7 @@ import { Refusal } from './dialects.ts'
 import { refused, TOO_MANY_GUESSES } from './logins.ts'
 import { listAnswer, listOrPage, PAGING, windowOf } from './list.ts'
 import type { Modules } from './modules.ts'
+import { expectNoOwnMachine } from './own-account.ts'
 import { type Answer, type Route, route } from './route.ts'
 import { changesOf, flag, oneOf, text } from './schema.ts'
 
@@ -129,9 +130,7 @@ export function userRoutes({
       exists: async ({ id }) => (await users.find(id)) !== undefined,
       async handle(call) {
         const { params, user } = call
-        if (user.via === 'token' && params.id === user.id) {
-          throw new Rejected('forbidden', 'API 令牌不能管理其所有者的账号')
-        }
+        expectNoOwnMachine(user, params.id)
         return written(200, await users.change(params.id, call.body, contextOf(call)))
       },
     }),

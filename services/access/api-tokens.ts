@@ -38,10 +38,10 @@ export type ApiTokens = Readonly<{
     wanted: Readonly<{ name: string; role?: Role | undefined }>,
     context: CommandContext,
   ): Promise<ApiTokenIssued>
-  /** Throws `Rejected('not_found')` for a token that is not the owner's, or counts no longer. */
-  revoke(owner: Caller, id: number, context: CommandContext): Promise<Outcome<ApiTokenState>>
-  /** Those that count. */
-  list(owner: Caller, filter: Search, window: Window): Promise<Page<ListedApiToken>>
+  /** Throws `Rejected('not_found')` for a token that is not of the user `owner`, or counts no longer. */
+  revoke(owner: number, id: number, context: CommandContext): Promise<Outcome<ApiTokenState>>
+  /** Those of the user `owner` that count. Throws `Rejected('not_found')` where there is no such user. */
+  list(owner: number, filter: Search, window: Window): Promise<Page<ListedApiToken>>
   /** Who a token speaks for; undefined when it does not count, or no longer. */
   authenticate(text: string): Promise<Caller | undefined>
 }>
@@ -54,11 +54,11 @@ export function createApiTokens(deps: {
 }): ApiTokens {
   const { views, writes, uses, models } = deps
 
-  /** The owner as an active member, and where the team stood then. */
-  async function present(owner: Caller): Promise<{ member: Member; team_revision: number }> {
+  /** The owner, and where the team stood then. */
+  async function present(owner: number): Promise<{ member: Member; team_revision: number }> {
     const { state, revision } = await views.present.team()
-    const member = state.members.get(owner.id)
-    if (!member?.active) throw new Rejected('forbidden', '没有权限执行该操作')
+    const member = state.members.get(owner)
+    if (!member) throw new Rejected('not_found', '用户不存在')
     return { member, team_revision: Number(revision) }
   }
 
@@ -68,7 +68,8 @@ export function createApiTokens(deps: {
       const outcome = await writes.create(
         aggregates.apiToken,
         async (id): Promise<ApiTokenCommand> => {
-          const { member, team_revision } = await present(owner)
+          const { member, team_revision } = await present(owner.id)
+          if (!member.active) throw new Rejected('forbidden', '没有权限执行该操作')
           const granted = role ?? lesserRole(ROLE_UNASKED, member.role)
           if (lesserRole(granted, member.role) !== granted) {
             throw new Rejected('invalid', `role：不能高于本人的角色 ${member.role}`, 'role')
@@ -90,7 +91,7 @@ export function createApiTokens(deps: {
         id,
         async (state): Promise<ApiTokenCommand> => {
           const { member } = await present(owner)
-          if (state.status !== 'live' || state.owner !== owner.id || !outlives(state, member)) {
+          if (state.status !== 'live' || state.owner !== owner || !outlives(state, member)) {
             throw new Rejected('not_found', '令牌不存在')
           }
           return { type: 'RevokeApiToken' }
@@ -101,8 +102,8 @@ export function createApiTokens(deps: {
 
     async list(owner, filter, window) {
       const { member } = await present(owner)
-      const mine = { ...filter, owner: owner.id, after: member.deactivated_revision }
-      const { rows, count } = await listApiTokens(models, mine, window)
+      const theirs = { ...filter, owner, after: member.deactivated_revision }
+      const { rows, count } = await listApiTokens(models, theirs, window)
       const used = await uses.of(rows.map(({ id }) => id))
       return { rows: rows.map((row) => ({ ...row, last_used: used.get(row.id) ?? null })), count }
     },

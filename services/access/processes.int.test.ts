@@ -116,7 +116,7 @@ const CHANGES: [what: string, change: (who: TestUser) => Promise<unknown>, then:
   ],
   [
     "a revocation, which leaves its owner's login alone,",
-    ({ caller, machine }) => second.apiTokens.revoke(caller, machine, context()),
+    ({ id, machine }) => second.apiTokens.revoke(id, machine, context()),
     ['tester', undefined],
   ],
 ]

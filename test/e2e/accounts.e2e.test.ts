@@ -421,6 +421,63 @@ describe('an API token', () => {
     expect(await statusOfMe((await machineOf(owner)).text)).toBe(200)
   })
 
+  test('is seen and revoked by admins, whosever it is', async () => {
+    const owner = await user()
+    const { text, id, own } = await machineOf(owner)
+    const kept = await machineOf(owner, { name: 'kept', role: 'viewer' })
+    const other = await machineOf(await user())
+    const theirs = `${owner.path}tokens/`
+    const list = await platform.call('GET', theirs)
+    expect([list.status, list.text]).toEqual([200, (await as(own, 'GET', TOKENS)).text])
+    expect(list.body).toMatchObject([
+      { id, name: 'jenkins', role: 'tester' },
+      { id: kept.id, name: 'kept', role: 'viewer' },
+    ])
+    expect(list.text).not.toContain('tl_')
+
+    const key = { 'idempotency-key': `revoke-of-${id}` }
+    const revoke = (path: string, headers = {}) => platform.call('DELETE', path, undefined, { headers })
+    const events = await platform.eventsOf(async () => {
+      const elsewhere = [`${theirs}${other.id}/`, `${theirs}2147483000/`, `/api/users/2147483000/tokens/${id}/`]
+      for (const path of elsewhere) expect([path, (await revoke(path)).status]).toEqual([path, 404])
+      for (const path of [theirs, `${theirs}${id}/`]) {
+        expect((await as(own, path === theirs ? 'GET' : 'DELETE', path)).status).toBe(403)
+      }
+      expect([await statusOfMe(text), await statusOfMe(other.text)]).toEqual([200, 200])
+      const first = await revoke(`${theirs}${id}/`, key)
+      expect([first.status, first.text]).toEqual([204, ''])
+      expect(await statusOfMe(text)).toBe(401)
+      expect((await revoke(`${theirs}${id}/`, key)).status).toBe(204)
+      expect((await revoke(`${theirs}${id}/`)).status).toBe(404)
+    })
+    expect(events).toEqual([{ stream: `token-${id}`, type: 'ApiTokenRevoked', data: {} }])
+    expect([await statusOfMe(kept.text), await statusOfMe(own)]).toEqual([200, 200])
+    expect((await platform.call('GET', theirs)).body).toMatchObject([{ id: kept.id }])
+
+    // A deactivation ends what is left.
+    await platform.call('PATCH', owner.path, { active: false })
+    expect((await platform.call('GET', theirs)).body).toEqual([])
+    expect((await revoke(`${theirs}${kept.id}/`)).status).toBe(404)
+    expect((await platform.call('GET', '/api/users/2147483000/tokens/')).status).toBe(404)
+  })
+
+  test("is seen and revoked by another admin's machine, but never by one of its owner's", async () => {
+    const owner = await user('admin')
+    const { text, id } = await machineOf(owner, { name: 'jenkins', role: 'admin' })
+    const { text: stranger } = await machineOf(await user('admin'), { name: 'jenkins', role: 'admin' })
+    const calls: [string, string][] = [
+      ['GET', `${owner.path}tokens/`],
+      ['DELETE', `${owner.path}tokens/${id}/`],
+    ]
+    for (const [method, path] of calls) {
+      const { status, body } = await as(text, method, path)
+      expect([method, status, body.code]).toEqual([method, 403, 'forbidden'])
+    }
+    expect((await as(stranger, 'GET', `${owner.path}tokens/`)).body).toMatchObject([{ id }])
+    expect((await as(stranger, 'DELETE', `${owner.path}tokens/${id}/`)).status).toBe(204)
+    expect(await statusOfMe(text)).toBe(401)
+  })
+
   test('outlives changes of the password and logouts', async () => {
     const owner = await user()
     const { text } = await machineOf(owner)

@@ -28,6 +28,8 @@ const TABLE: Readonly<Record<string, readonly Caller[]>> = {
   'GET /api/users/tokens/': PEOPLE,
   'POST /api/users/tokens/': PEOPLE,
   'DELETE /api/users/tokens/:id/': PEOPLE,
+  'GET /api/users/:id/tokens/': ADMINS,
+  'DELETE /api/users/:id/tokens/:token/': ADMINS,
   'POST /api/users/register/': EVERYONE,
   'GET /api/users/me/': READERS,
   'PATCH /api/users/me/': PEOPLE,

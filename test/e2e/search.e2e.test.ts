@@ -9,6 +9,7 @@ let project: number
 let owner: number
 let scene: number
 let environment: number
+let member: { id: number; token: string }
 
 beforeAll(async () => {
   platform = await startTestPlatform()
@@ -16,6 +17,8 @@ beforeAll(async () => {
   owner = await newInterface('登录')
   scene = await newScene('登录下单')
   environment = await newEnvironment('本地')
+  const token = await platform.userToken('tester', 'a member')
+  member = { id: (await platform.call('GET', `${USERS}me/`, undefined, { token })).body.id as number, token }
 }, 60_000)
 afterAll(() => platform.stop())
 
@@ -32,6 +35,7 @@ const MODULES = '/api/testPro/modules/'
 const BUGS = '/api/bug/bugs/'
 const USERS = '/api/users/'
 const TOKENS = '/api/users/tokens/'
+const TOKENS_OF = '/api/users/:id/tokens/'
 
 const newInterface = (name: string): Promise<number> =>
   platform.made(INTERFACES, { name, url: '/users/login/', method: 'post', type: '1', project })
@@ -56,8 +60,11 @@ async function run(name: string): Promise<number> {
   return body.record as number
 }
 
-/** For each list: how a thing of that name comes into it, and a filter that leaves both it and what is searched for. */
-const LISTS: Readonly<Record<string, { named(name: string): Promise<number>; filter?(): string }>> = {
+/**
+ * For each list: how a thing of that name comes into it, a filter that leaves both it and what is searched for, and the id of the one
+ * whose list it is.
+ */
+const LISTS: Readonly<Record<string, { named(name: string): Promise<number>; filter?(): string; of?(): number }>> = {
   [PROJECTS]: { named: (name) => platform.made(PROJECTS, { name, leader: 'torin' }) },
   [ENVIRONMENTS]: { named: newEnvironment, filter: () => `project=${project}` },
   [FILES]: { named: upload, filter: () => `project=${project}` },
@@ -77,6 +84,10 @@ const LISTS: Readonly<Record<string, { named(name: string): Promise<number>; fil
   },
   [USERS]: { named: (username) => platform.made(USERS, { username, password: 'secret-1', role: 'viewer' }) },
   [TOKENS]: { named: (name) => platform.made(TOKENS, { name }) },
+  [TOKENS_OF]: {
+    named: async (name) => (await platform.call('POST', TOKENS, { name }, member)).body.id as number,
+    of: () => member.id,
+  },
 }
 
 test('every list is in the table', () => {
@@ -86,7 +97,8 @@ test('every list is in the table', () => {
   expect(lists.map(({ path }) => path).toSorted()).toEqual(Object.keys(LISTS).toSorted())
 })
 
-test.each(Object.entries(LISTS))('%s', async (path, { named, filter }) => {
+test.each(Object.entries(LISTS))('%s', async (pattern, { named, filter, of }) => {
+  const path = of ? pattern.replace(':id', String(of())) : pattern
   const first = await named('每晚 NIGHTLY_100% Прогон')
   await named('每晚 nightlyX100 прогон')
   const last = await named('nightly_100% ПРОГОН 二')
