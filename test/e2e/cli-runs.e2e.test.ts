@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,7 +24,8 @@ beforeAll(async () => {
   // It has to be found again after a restart.
   platform = await startTestPlatform({ PORT: String(await freePort()) })
   target = await startTarget((seen, response) => {
-    const answer = () => void response.end(JSON.stringify({ variable: seen.headers['x-variable'] }))
+    const filling = seen.url === '/large' ? 'x'.repeat(50_000) : ''
+    const answer = () => void response.end(JSON.stringify({ variable: seen.headers['x-variable'], filling }))
     if (seen.url === '/held') void held.promise.then(answer)
     else answer()
   })
@@ -123,27 +124,67 @@ describe('the snippet of docs/ci.md with curl alone', () => {
     return script.replace('\\"task\\": 3, \\"env\\": 2,', `\\"task\\": ${task}, \\"env\\": ${env},`)
   }
 
+  type Ended = Readonly<{ code: number; output: string; errors: string }>
+
+  /** By the strictest of shells, with nothing but this in its environment. */
+  async function execute(script: string, environment: Readonly<Record<string, string>>): Promise<Ended> {
+    const { PATH = '' } = process.env
+    const options = { cwd: folder, env: { PATH, ...environment } }
+    return promisify(execFile)('bash', ['--norc', '-euo', 'pipefail', '-c', script], options).then(
+      ({ stdout, stderr }) => ({ code: 0, output: stdout, errors: stderr }),
+      (error: { code: number; stdout: string; stderr: string }) => ({
+        code: error.code,
+        output: error.stdout,
+        errors: error.stderr,
+      }),
+    )
+  }
+  const account = () => ({ TESTLEDGER_SERVER: platform.url, TESTLEDGER_TOKEN: token })
+  const recordIn = (output: string): string | undefined => /^record (\d+): /m.exec(output)?.[1]
+
   test.each([
-    ['environment', 0],
-    ['nobody', 1],
+    ['environment', 0, 'success'],
+    ['nobody', 1, 'fail'],
   ])(
-    'does as it is printed, when a case expects %s',
-    async (expects, code) => {
-      const task = await newTask([{ title: '查询', expects }])
-      const { PATH } = process.env
-      const environment = { PATH, TESTLEDGER_SERVER: platform.url, TESTLEDGER_TOKEN: token, BUILD_NUMBER: `n${task}` }
-      const ended = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', await snippet(task)], {
-        cwd: folder,
-        env: environment,
-      }).then(
-        () => 0,
-        (error: { code: number }) => error.code,
-      )
-      expect(ended).toBe(code)
+    'does as it is printed, when a case expects %s: once for each build',
+    async (expects, code, state) => {
+      const script = await snippet(await newTask([{ title: '查询', expects }]))
+      const build = { ...account(), BUILD_NUMBER: '7', BUILD_TAG: `jenkins-${state}-7` }
+      const ended = await execute(script, build)
+      expect(ended).toMatchObject({ code, errors: '' })
       expect(await readFile(join(folder, 'junit.xml'), 'utf8')).toContain('查询')
+      const record = recordIn(ended.output)
+      const { body } = await platform.call('GET', `/api/testTask/records/${record}/`)
+      expect(body).toMatchObject({ build: '7', state })
+      expect(recordIn((await execute(script, build)).output)).toBe(record)
+      expect(recordIn((await execute(script, { ...build, BUILD_TAG: `jenkins-${state}-8` })).output)).not.toBe(record)
     },
     60_000,
   )
+
+  test('does not mind what no CI has set, nor answers of any size', async () => {
+    const cases = Array.from({ length: 6 }, (_, nth) => ({ title: `大${nth}`, path: '/large' }))
+    const script = await snippet(await newTask(cases))
+    const one = await execute(script, account())
+    expect(one).toMatchObject({ code: 0, errors: '' })
+    const two = await execute(script, account())
+    expect(two).toMatchObject({ code: 0, errors: '' })
+    expect(recordIn(two.output)).not.toBe(recordIn(one.output))
+    const { body } = await platform.call('GET', `/api/testTask/report/${recordIn(one.output)}/`)
+    expect(JSON.stringify(body).length).toBeGreaterThan(200_000)
+    expect((await platform.call('GET', `/api/testTask/records/${recordIn(one.output)}/`)).body['build']).toBeNull()
+  }, 60_000)
+
+  test('stops with what is wrong, and leaves no report of before', async () => {
+    const script = await snippet(await newTask([{ title: '查询' }]))
+    await writeFile(join(folder, 'junit.xml'), 'the report of before')
+    const refused = await execute(script, { ...account(), TESTLEDGER_TOKEN: 'tl_wrong' })
+    expect(refused).toMatchObject({ code: 2, errors: expect.stringContaining('"code":') })
+    await expect(readFile(join(folder, 'junit.xml'))).rejects.toThrow('ENOENT')
+    const unset = await execute(script, { TESTLEDGER_SERVER: platform.url })
+    expect(unset.code).not.toBe(0)
+    expect(unset.errors).toContain('TESTLEDGER_TOKEN: is not set')
+  }, 60_000)
 })
 
 describe('while a case is held', () => {
