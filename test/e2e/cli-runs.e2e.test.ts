@@ -181,6 +181,8 @@ describe('the snippet of docs/ci.md with curl alone', () => {
     const refused = await execute(script, { ...account(), TESTLEDGER_TOKEN: 'tl_wrong' })
     expect(refused).toMatchObject({ code: 2, errors: expect.stringContaining('"code":') })
     await expect(readFile(join(folder, 'junit.xml'))).rejects.toThrow('ENOENT')
+    const unheard = await execute(script, { ...account(), TESTLEDGER_SERVER: 'nothing://there' })
+    expect([unheard.code, unheard.errors.split('\n').length]).toEqual([2, 2])
     const unset = await execute(script, { TESTLEDGER_SERVER: platform.url })
     expect(unset.code).not.toBe(0)
     expect(unset.errors).toContain('TESTLEDGER_TOKEN: is not set')
