@@ -16,7 +16,7 @@ const { FUZZ_ROUNDS } = process.env
 const until = FUZZ_ROUNDS === undefined ? { milliseconds: 12_000 } : { rounds: Number(FUZZ_ROUNDS) }
 
 /** Milliseconds at most. A round is some 180 requests. */
-const TIME = 120_000 + Number(FUZZ_ROUNDS ?? 0) * 15_000
+const TIME = 180_000 + Number(FUZZ_ROUNDS ?? 0) * 15_000
 
 let platform: TestPlatform
 let target: Awaited<ReturnType<typeof startOddTarget>>
