@@ -122,5 +122,10 @@ function refuse(socket: Duplex, error: Error): void {
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+  socket.end(`${head.join('\r\n')}\r\n\r\n${asksForHead(error) ? '' : body}`, () => socket.destroy())
+}
+
+/** Whoever sent a HEAD takes a body for the next answer. */
+function asksForHead({ rawPacket }: Error & { rawPacket?: Buffer }): boolean {
+  return rawPacket?.subarray(0, 5).toString('latin1') === 'HEAD '
 }

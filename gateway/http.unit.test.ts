@@ -81,6 +81,8 @@ describe('what is no HTTP', () => {
     expect(answer).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/)
     expect(answer).toMatch(/\{"error":"请求格式错误","code":"bad_request"\}$/)
     expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /)
+    // Who asks for the head alone gets no body.
+    expect(await raw(`HEAD /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 [^]*\r\n\r\n$/)
   })
 
   test.each(['/projects/?search=登录', '/登录/', '/?n=é'])(
