@@ -29,7 +29,7 @@ export type RunTrigger = 'manual' | 'api'
 export type Build = Readonly<{ build?: string; branch?: string; commit?: string; url?: string }>
 
 /** What a run has in place of its environment's: its host, and global variables that are laid over (a JSON object, encrypted). */
-export type Overrides = Readonly<{ host?: string; variables?: LongText }>
+export type Overrides = Readonly<{ host?: LongText; variables?: LongText }>
 
 /** Scenes that may run at the same time in one run. */
 export const MOST_CONCURRENT = 32

@@ -11,7 +11,7 @@ import { interfaceAnswer } from './interfaces.ts'
 import type { Modules } from './modules.ts'
 import { resourceRoutes } from './resource.ts'
 import type { Route } from './route.ts'
-import { id, jsonContainer, jsonObject, NO_ITEMS, NO_MEMBERS, optionalText, text } from './schema.ts'
+import { id, jsonContainer, jsonObject, nameText, NO_ITEMS, NO_MEMBERS, optionalText } from './schema.ts'
 
 /** What a case sends; `file` is a list or an object of fields (seed 000 接口测试模块 2.1). */
 export const caseContent = {
@@ -25,7 +25,7 @@ export const caseContent = {
   teardown_script: optionalText('后置执行脚本'),
 }
 
-const fields = z.object({ title: text('用例名称'), interface: id('所属接口id'), ...caseContent })
+const fields = z.object({ title: nameText('用例名称'), interface: id('所属接口id'), ...caseContent })
 
 /** Keys that the engine does not know would be passed over in silence when the case runs. */
 function onlyKnownKeys(): [(json: KeptJson) => boolean, { error: (issue: { input?: unknown }) => string }] {

@@ -19,13 +19,13 @@ import type { KeptJson } from './body.ts'
 import type { Modules } from './modules.ts'
 import { resourceRoutes } from './resource.ts'
 import type { Route, User } from './route.ts'
-import { id, jsonArray, jsonObject, listOf, NO_ITEMS, NO_MEMBERS, optionalText, text } from './schema.ts'
+import { id, jsonArray, jsonObject, listOf, nameText, NO_ITEMS, NO_MEMBERS, optionalText, text } from './schema.ts'
 
 /** Each is looked for in all that it may name. */
 const MAX_SECRETS = 1000
 
 const fields = z.object({
-  name: text('测试环境名称'),
+  name: nameText('测试环境名称'),
   host: text('项目主机地址'),
   project: id('所属项目id'),
   headers: jsonObject('全局请求头').default(NO_MEMBERS),

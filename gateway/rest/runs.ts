@@ -11,13 +11,24 @@ import { contextOf } from './context.ts'
 import type { Modules } from './modules.ts'
 import { caseResult, flowReport, recordStatus } from './results.ts'
 import { type Answer, type Route, route, type User } from './route.ts'
-import { flag, id, integer, isJsonObject, jsonObject, objectOf, oneOrOther, optionalText, text } from './schema.ts'
+import {
+  flag,
+  id,
+  integer,
+  isJsonObject,
+  jsonObject,
+  nameText,
+  objectOf,
+  oneOrOther,
+  optionalText,
+  text,
+} from './schema.ts'
 import { PRINTED_RESULT, PRINTED_RUN, PRINTED_SCENE_RUN, PRINTED_TASK_RUN } from './runs.printed.ts'
 
 const target = objectOf({ url: optionalText('接口地址'), method: text('请求方法'), name: optionalText('接口名称') })
 
 const unsaved = objectOf({
-  title: text('用例名称'),
+  title: nameText('用例名称'),
   interface: oneOrOther(isJsonObject, target, id('接口id'), '必须是接口对象或接口id'),
   ...caseContent,
 })

@@ -60,6 +60,14 @@ export function text(description?: string, { min, max }: { min?: number; max?: n
   )
 }
 
+/** Characters that a name may have which stands in an event beside long texts: fewer than what is kept apart. */
+const MOST_OF_NAME = 4_000
+
+/** A name that goes from event to event as it is. */
+export function nameText(description?: string): z.ZodType<string> {
+  return text(description, { max: MOST_OF_NAME })
+}
+
 /** Characters as people count them, surrogate pairs as one. */
 function charactersOf(read: string): number {
   return Array.from(read).length

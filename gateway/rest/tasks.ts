@@ -12,7 +12,7 @@ import type { Route } from './route.ts'
 import { id, integer, isJsonObject, listOf, objectOf, oneOrOther, text } from './schema.ts'
 
 /** Scenes that one task may hold. */
-const MAX_SCENES = 5000
+const MAX_SCENES = 2000
 /** Scenes of one task that may run at the same time. */
 const MAX_CONCURRENCY = 32
 

@@ -22,7 +22,7 @@ export function createPinned(deps: { folds: Folds; blobs: Pick<Blobs, 'unspill'>
   const { folds, blobs, cipher } = deps
 
   async function interfaceOf(target: RunCase['interface']): Promise<CaseToRun['interface']> {
-    if (!('stream' in target)) return target
+    if (!('stream' in target)) return blobs.unspill(target)
     const { state } = await folds.at(httpInterface, target.stream, BigInt(target.revision))
     if (state.status !== 'live') throw missing(target)
     return { url: state.url, method: state.method, name: state.name }
@@ -35,12 +35,15 @@ export function createPinned(deps: { folds: Folds; blobs: Pick<Blobs, 'unspill'>
     return state
   }
 
-  /** The global variables of this run alone; none where the project's key is gone. */
-  async function overridingVariables({ project, overrides }: Requested['request']): Promise<JsonObject> {
-    if (overrides?.variables === undefined) return new Map()
-    const { sealed } = await blobs.unspill({ sealed: overrides.variables })
+  /** The host and the global variables of this run alone; none of these where the project's key is gone. */
+  async function overridesOf({
+    project,
+    overrides = {},
+  }: Requested['request']): Promise<Readonly<{ host?: string; variables: JsonObject }>> {
+    const { variables, ...own } = await blobs.unspill(overrides)
     const { scope } = sealingOf(cipher, project)
-    return members((await cipher.decrypt(scope, sealed)) ?? '{}')
+    const clear = variables === undefined ? undefined : await cipher.decrypt(scope, variables)
+    return { ...own, variables: members(clear ?? '{}') }
   }
 
   return {
@@ -50,16 +53,16 @@ export function createPinned(deps: { folds: Folds; blobs: Pick<Blobs, 'unspill'>
       if (state.status !== 'live') throw missing(request.environment)
       const whole = (await blobs.unspill(state)) as WholeEnvironment
       const texts = await openTexts(cipher, whole, 'clear')
+      const own = await overridesOf(request)
       const variables = new Map([
         ...members(texts.global_variable),
         ...(request.debug ? members(texts.debug_global_variable) : []),
-        ...(await overridingVariables(request)),
+        ...own.variables,
       ])
-      const own = request.overrides?.host
       // A variable of that name would go before it.
-      if (own !== undefined) variables.delete('host')
+      if (own.host !== undefined) variables.delete('host')
       return {
-        host: own ?? whole.host,
+        host: own.host ?? whole.host,
         headers: members(texts.headers),
         globalVariables: variables,
         globalFunc: whole.global_func,

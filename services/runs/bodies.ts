@@ -1,12 +1,21 @@
 import type { LongText } from '../../contracts/blob.ts'
 import type { CaseResult } from '../../contracts/run.ts'
-import { type Blobs, isBlobRef, type Unspilled } from '../../platform/blobs.ts'
+import { type Blobs, isBlobRef, MAX_INLINE_BYTES, type Unspilled } from '../../platform/blobs.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { resultsOf } from '../../projections/runs.ts'
 import { wholeResults } from './results.ts'
 
-/** Bytes of UTF-8 of a body that a report shows. */
+/** Bytes of UTF-8 of a body that a report shows at most. */
 export const MOST_SHOWN = 64 * 1024
+
+/** Bytes that all bodies of a report come to at most, as long as none is cut below what events hold themselves. */
+const MOST_IN_ALL = 128 * 1024 * 1024
+
+/** Bytes of each body that a report of so many cases shows, whole KiB: thousands of cases with long ones would be no answer any more. */
+export function mostShown(cases: number): number {
+  const share = Math.floor(MOST_IN_ALL / (2 * Math.max(1, cases)) / 1024) * 1024
+  return Math.min(MOST_SHOWN, Math.max(MAX_INLINE_BYTES, share))
+}
 
 /** The bodies of a result alone, for those that it has. */
 export function bodiesOf({
@@ -31,13 +40,14 @@ export function withBodiesCut(
   texts: Unspilled<CaseResult>,
   stored: CaseResult,
   { run, flow, index }: CasePlace,
+  most: number,
 ): typeof texts {
-  const long = (Object.keys(BODIES) as BodyName[]).filter((name) => lengthOf(stored[BODIES[name]]) > MOST_SHOWN)
+  const long = (Object.keys(BODIES) as BodyName[]).filter((name) => lengthOf(stored[BODIES[name]]) > most)
   if (long.length === 0) return texts
   const told = Object.entries(texts).flatMap(([key, text]): (readonly [string, unknown])[] => {
     const name = long.find((each) => BODIES[each] === key)
     if (!name) return [[key, text]]
-    const words = `【以上是前 ${MOST_SHOWN / 1024} KiB，全文共 ${lengthOf(stored[BODIES[name]])} 字节，见 ${key}_url】`
+    const words = `【以上是前 ${most / 1024} KiB，全文共 ${lengthOf(stored[BODIES[name]])} 字节，见 ${key}_url】`
     const url = `/api/testTask/report/${run}/bodies/${flow}/${index}/${name}/`
     return [
       [key, `${texts[BODIES[name]]}\n${words}`],

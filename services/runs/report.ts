@@ -4,7 +4,7 @@ import type { Blobs, Unspilled } from '../../platform/blobs.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { findRun, flowsOf, type ResultRow, resultsOf, type RunFlow, type RunRow } from '../../projections/runs.ts'
 import { countVerdicts, stateOf } from '../commands/run.ts'
-import { bodiesOf, MOST_SHOWN, withBodiesCut } from './bodies.ts'
+import { bodiesOf, mostShown, withBodiesCut } from './bodies.ts'
 import { wholeResults } from './results.ts'
 
 /** What a script compared, and with what: values, or their Python text where JSON has none. */
@@ -70,11 +70,12 @@ async function shownResults(
     rows.map(({ result }) => result),
   )
   // Of bodies no more is read than is shown.
-  const bodies = await blobs.unspill(results.map(bodiesOf), whole ? undefined : MOST_SHOWN)
+  const most = mostShown(results.length)
+  const bodies = await blobs.unspill(results.map(bodiesOf), whole ? undefined : most)
   const texts = await blobs.unspill(results.map((result, nth) => ({ ...result, ...bodies[nth] })))
   return texts.map((read, nth) => {
     const { flow, index } = rows[nth] as ResultRow
-    const text = whole ? read : withBodiesCut(read, results[nth] as CaseResult, { run, flow, index })
+    const text = whole ? read : withBodiesCut(read, results[nth] as CaseResult, { run, flow, index }, most)
     const assertions = read.assertions.map(({ expected, actual, ...rest }) => ({
       ...rest,
       expected: value(expected),

@@ -11,6 +11,7 @@ import type { Requested, RunCommand } from '../commands/run.ts'
 import { referred, type Visible } from '../commands/visible.ts'
 import type { Outcome, Writes } from '../commands/writes.ts'
 import { type Cipher, sealingOf } from '../environments/sealed.ts'
+import { nameInRun } from './names.ts'
 import { planned } from './plan.ts'
 
 type Request = RunEventOf<'RunRequested'>['data']
@@ -71,7 +72,8 @@ export function createRunRequests(deps: {
 
   async function commonOf({ environment: env, tester, trigger, build, ...over }: RunSettings): Promise<Common> {
     const { state, revision } = referred(await visible.environment(env), 'env', '测试环境', env)
-    const { project, name } = state
+    const { project } = state
+    const name = nameInRun(state.name)
     const overrides = await overridesOf(project, over)
     return {
       project,
@@ -107,13 +109,13 @@ export function createRunRequests(deps: {
     if (typeof wanted !== 'number') {
       const { content, interface: owner } = wanted
       const target = typeof owner === 'number' ? await pinnedInterface(owner, project, 'cases.interface') : owner
-      return { title: content.title, interface: target, unsaved: content }
+      return { title: nameInRun(content.title), interface: target, unsaved: content }
     }
     const { state, revision } = referred(await visible.case(wanted), 'cases', '用例', wanted)
     const owner = await visible.interface(state.interface)
     if (owner?.state.project !== project) throw new Rejected('invalid', 'cases：用例不属于测试环境所在的项目', 'cases')
     return {
-      title: state.title,
+      title: nameInRun(state.title),
       id: wanted,
       case: { stream: aggregates.case.stream(wanted), revision: Number(revision) },
       interface: { stream: aggregates.interface.stream(state.interface), revision: Number(owner.revision) },
@@ -129,7 +131,7 @@ export function createRunRequests(deps: {
     return found.flatMap((seen) => {
       if (!seen) return []
       const { id: scene, name } = seen.state
-      return [{ name, scene, cases: (steps.get(scene) ?? []).map(runCaseOfStep) }]
+      return [{ name: nameInRun(name), scene, cases: (steps.get(scene) ?? []).map(runCaseOfStep) }]
     })
   }
 
@@ -154,7 +156,7 @@ export function createRunRequests(deps: {
           if (state.project !== project) {
             throw new Rejected('invalid', 'scene：业务流不属于测试环境所在的项目', 'scene')
           }
-          return { kind: 'scene', scene, debug: false, name: state.name, ...planned(await flowsOf([scene])) }
+          return { kind: 'scene', scene, debug: false, name: nameInRun(state.name), ...planned(await flowsOf([scene])) }
         },
         context,
       )
@@ -168,7 +170,8 @@ export function createRunRequests(deps: {
           if (state.project !== project) {
             throw new Rejected('invalid', 'task：测试任务不属于测试环境所在的项目', 'task')
           }
-          const { name, scenes, concurrency } = state
+          const { scenes, concurrency } = state
+          const name = nameInRun(state.name)
           const flows = planned(await flowsOf(scenes))
           return { kind: 'task', task, concurrency: wanted ?? concurrency, debug: false, name, ...flows }
         },
@@ -180,7 +183,7 @@ export function createRunRequests(deps: {
 
 function runCaseOfStep(step: StepToRun): RunCase {
   return {
-    title: step.title,
+    title: nameInRun(step.title),
     id: step.step,
     case: { stream: aggregates.case.stream(step.case), revision: step.caseRevision },
     interface: { stream: aggregates.interface.stream(step.interface), revision: step.interfaceRevision },

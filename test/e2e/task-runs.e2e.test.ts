@@ -108,6 +108,35 @@ test('answers the union of what is printed, one entry for each scene in the orde
   })
 }, 60_000)
 
+test('names that fill pages are cut in a run, and long hosts and URLs of its own are not', async () => {
+  const long = '长'.repeat(20_000)
+  const scene = await newScene(long, [await newCase(long.slice(0, 4_000)), await newCase('short')])
+  const environment = await made('/api/testPro/envs/', {
+    name: long.slice(0, 4_000),
+    host: 'http://127.0.0.1:1',
+    project,
+  })
+  const task = await made('/api/testTask/tasks/', { name: long, project, scenes: [scene] })
+  const host = `${target.url}/${'h'.repeat(20_000)}/..`
+  const { body } = await run(task, { env: environment, host })
+  const cut = `${long.slice(0, 999)}…`
+  const names = [body.name, body.results[0].name, ...body.cases.map(({ name }: { name: string }) => name)]
+  expect(names.map((name: string) => name.length)).toEqual([1000, 1000, 1000, 5])
+  expect(names).toEqual([cut, cut, cut, 'short'])
+  expect(await ended(body.record)).toMatchObject({ task: cut, name: cut, env: cut })
+  const { body: progress } = await platform.call('GET', `/api/testTask/records/${body.record}/progress/`)
+  expect(progress.results.map(({ name, scene: of }: { name: string; scene: string }) => [name, of])).toEqual([
+    [cut, cut],
+    ['short', cut],
+  ])
+  const unsaved = {
+    title: long.slice(0, 4_000),
+    interface: { url: `/${'u'.repeat(20_000)}`, method: 'get', name: long },
+  }
+  const one = await platform.call('POST', '/api/TestInterFace/cases/run/', { env, cases: unsaved })
+  expect([one.status, one.body.name, one.body.url.length > 20_000]).toEqual([200, cut, true])
+}, 60_000)
+
 test('a task without scenes has run when it is asked to, with nothing', async () => {
   const { status, body } = await run(await newTask([]))
   expect([status, body]).toEqual([
