@@ -411,6 +411,14 @@ describe('a run', () => {
         })
         .gives(finished(1, 1, '成功'), end(1, 2))
     })
+    test('is cancelled when its deadline comes before its runner ends it', () => {
+      given(run, requested, claimed(1), cancelled)
+        .when({ type: 'EndRun', reason: '超时' })
+        .gives({
+          type: 'RunFinished',
+          data: { attempt: 1, all: 0, success: 0, fail: 0, error: 0, state: 'cancelled', reason: '超时' },
+        })
+    })
     test('is no run any more when it has ended', () => {
       given(run, requested, claimed(1), end(1)).when(cancel).refused('conflict')
       given(run).when(cancel).refused('not_found')

@@ -163,7 +163,8 @@ function decideOnUnfinished(command: Exclude<RunCommand, { type: 'RequestRun' }>
       const { reason, result } = command
       const events = resultsOf(state, result ? [result] : [])
       const { attempt, counts } = after(state, events)
-      return [...events, { type: 'RunFinished', data: { attempt, ...counts, state: 'error', reason } }]
+      const became = state.cancelledBy === undefined ? 'error' : 'cancelled'
+      return [...events, { type: 'RunFinished', data: { attempt, ...counts, state: became, reason } }]
     }
     case 'CancelRun': {
       const requested: RunEvent = { type: 'RunCancelRequested', data: { by: command.by } }
