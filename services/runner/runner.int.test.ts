@@ -172,6 +172,28 @@ test('an attempt that fails is followed by another, which knows that it may repe
   ])
 })
 
+test('an attempt that fails while the log cannot be told has not died: it is said when it can be', async () => {
+  const works = held()
+  let outages = 2
+  const { messages, handle, folds, feed, leases } = desk
+  const flaky: typeof handle = async (decider, stream, command, context, options) => {
+    if (outages > 0 && works.begun.length > 0) {
+      outages -= 1
+      throw new Error('the store is out of reach')
+    }
+    return handle(decider, stream, command, context, options)
+  }
+  const { execute } = works
+  runner = startRunner({ messages, handle: flaky, folds, feed, leases, execute, concurrency: 4, log: quiet })
+  const id = await asked()
+  ;(await works.next()).fail(new Error('the store is out of reach'))
+  const second = await works.next()
+  expect(second.claimed).toMatchObject({ attempt: 2, failures: 1, progress: [{ deaths: 0 }] })
+  await ends(second)
+  expect(await typesOf(id)).toContain('RunReleased')
+  expect(outages).toBe(0)
+}, 30_000)
+
 describe('when the platform stops', () => {
   const stopping = (): Readonly<{ soon: AbortController; now: AbortController; stopped: Promise<void> }> => {
     const [soon, now] = [new AbortController(), new AbortController()]

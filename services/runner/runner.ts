@@ -93,7 +93,6 @@ export function startRunner(deps: {
           break
         }
         log.error({ run: id, err: error }, 'an attempt at a run failed')
-        await release(id, { attempt: claimed.attempt, interrupted: true, failed: true })
         claimed = await claimAgain(id, claimed.attempt)
       }
     }
@@ -106,16 +105,18 @@ export function startRunner(deps: {
     return state.status !== 'none' && state.cancelledBy !== undefined
   }
 
-  /** Gives the run back; where that fails it is found by its lease, or at the next start. */
+  /** Gives the run back; where that fails it is found by its lease, or at the next start. False when it should be tried again. */
   async function release(
     id: number,
     how: Readonly<{ attempt: number; interrupted: boolean; failed?: true }>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     try {
       await decideOnRun(deps, id, () => ({ type: 'ReleaseRun', ...how }))
       log.info({ run: id, ...how }, 'a run was given back unfinished')
+      return true
     } catch (error) {
       log.warn({ run: id, err: error }, 'a run could not be given back')
+      return error instanceof Rejected && error.code !== 'busy'
     }
   }
 
@@ -129,11 +130,14 @@ export function startRunner(deps: {
     }
   }
 
+  /** Says that the attempt has failed, and makes the next one. It has not died: where the log cannot be told, the run is not claimed. */
   async function claimAgain(id: number, after: number): Promise<Requested | undefined> {
+    let released = await release(id, { attempt: after, interrupted: true, failed: true })
     while (!leavingSoon.signal.aborted) {
       await pause(AGAIN, leavingSoon.signal)
       try {
-        return await claim(id, after)
+        released ||= await release(id, { attempt: after, interrupted: true, failed: true })
+        if (released) return await claim(id, after)
       } catch (error) {
         log.warn({ run: id, err: error }, 'a run could not be claimed')
       }
@@ -177,9 +181,10 @@ export function startRunner(deps: {
     for (const event of events as readonly (RunEvent & { stream: string })[]) {
       if (event.type === 'RunCancelRequested') underWay.get(idOf(event.stream))?.cancelled.abort()
       if (event.type !== 'RunFinished' && event.type !== 'RunClaimed') continue
-      // The end that this runner wrote itself comes when there is nothing left to stop.
-      if (event.type === 'RunClaimed' && event.data.worker === worker) continue
-      underWay.get(idOf(event.stream))?.lost.abort(new Error('the run is over'))
+      const own = underWay.get(idOf(event.stream))
+      // What is told late of an earlier attempt takes nothing away; the end that this runner wrote itself has nothing left to stop.
+      if (event.type === 'RunClaimed' && event.data.attempt <= (own?.attempt ?? 0)) continue
+      own?.lost.abort(new Error('the run is over'))
     }
   })
 
