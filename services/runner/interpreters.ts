@@ -82,7 +82,17 @@ export function createInterpreters(deps: {
     else free.push(shared)
   }
 
+  /** Whoever waits when the run is left waits for nothing. */
+  function giveUp(reason: unknown): void {
+    closing.abort(reason)
+    for (const waiter of waiting.splice(0)) waiter.reject(reason)
+  }
+  const left = (): void => giveUp(signal.reason)
+  signal.addEventListener('abort', left, { once: true })
+
   function take(): Promise<Shared> {
+    if (closing.signal.aborted || signal.aborted)
+      return Promise.reject((closing.signal.reason ?? signal.reason) as Error)
     const shared = free.pop()
     if (shared) return Promise.resolve(shared)
     const waiter = Promise.withResolvers<Shared>()
@@ -108,8 +118,8 @@ export function createInterpreters(deps: {
     },
 
     async close() {
-      closing.abort()
-      for (const waiter of waiting.splice(0)) waiter.reject(new Error('the run is over'))
+      signal.removeEventListener('abort', left)
+      giveUp(new Error('the run is over'))
       for (const { sandbox } of all) sandbox.close()
       await Promise.all(all.map(({ closeDatabases }) => closeDatabases()))
       await growing

@@ -3,7 +3,7 @@ import { createInterpreters, type Interpreters } from './interpreters.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
 /** A pool whose sandboxes start when the test says so. */
-function given({ most = 8, spare = 0, patienceMs = 5 } = {}) {
+function given({ most = 8, spare = 0, patienceMs = 5, signal = new AbortController().signal } = {}) {
   const starts: ((sandbox?: Sandbox) => void)[] = []
   const fails: ((reason: Error) => void)[] = []
   const closed: number[] = []
@@ -21,7 +21,7 @@ function given({ most = 8, spare = 0, patienceMs = 5 } = {}) {
     most,
     db: [],
     targetDeny: () => false,
-    signal: new AbortController().signal,
+    signal,
     patienceMs,
   } as never)
   return { interpreters, starts, fails, closed, sandboxes }
@@ -96,6 +96,15 @@ test('a failure to start is told to who waits, and the next one tries again', as
   await turn()
   starts[1]?.()
   await again
+})
+
+test('whoever is told to leave waits no longer, nor whoever comes later', async () => {
+  const leaving = new AbortController()
+  const { interpreters } = given({ most: 1, signal: leaving.signal })
+  const waits = interpreters.open()
+  leaving.abort(new Error('the platform stops'))
+  await expect(waits).rejects.toThrow('the platform stops')
+  await expect(interpreters.open()).rejects.toThrow('the platform stops')
 })
 
 test('closing ends all of them and whoever waits, and what starts meanwhile', async () => {

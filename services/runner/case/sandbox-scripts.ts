@@ -37,7 +37,12 @@ export function sandboxScripts(
   async function open(): Promise<Opened> {
     const sandbox = await pool.open({ signal, databases })
     if (closed) sandbox.close()
-    return { sandbox, fault: faultOf(await sandbox.begin({ globalFunc, debug, secretPaths })) }
+    try {
+      return { sandbox, fault: faultOf(await sandbox.begin({ globalFunc, debug, secretPaths })) }
+    } catch (error) {
+      sandbox.close()
+      throw error
+    }
   }
 
   async function run(
