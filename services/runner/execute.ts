@@ -13,10 +13,9 @@ import { casesOf } from '../runs/plan.ts'
 import { unrunResult } from '../runs/unrun.ts'
 import { sealCarried } from './carried.ts'
 import type { TargetDeny } from './case/deny.ts'
-import { type Flow, openFlow } from './case/flow.ts'
+import { type Flow, openFlow, secretsOf } from './case/flow.ts'
 import type { CaseState } from './case/result.ts'
 import { type CaseToRun, runCase } from './case/run-case.ts'
-import { RunSecrets } from './case/run-secrets.ts'
 import { sandboxScripts } from './case/sandbox-scripts.ts'
 import type { ScopeChanges } from './case/scripts.ts'
 import type { FilesOfProject } from './case-files.ts'
@@ -111,7 +110,7 @@ export function createExecuteRun(deps: {
     if (request.debug) await saveDebugVariables(claimed, place, globalChanges)
     return {
       place,
-      result: marked({ ...result, state: verdictOf(result.state) }, place, claimed.attempt),
+      result: marked({ ...result, name: place.wanted.title, state: verdictOf(result.state) }, place, claimed.attempt),
       carried: { env: envChanges, ENV: globalChanges, cookies },
     }
   }
@@ -174,7 +173,9 @@ export function createExecuteRun(deps: {
     }
 
     const interpreters = createInterpreters({ sandboxes, most: width, db: environment.db, targetDeny, signal })
-    const secretPaths = new RunSecrets(environment.secretPaths).variables
+    // What one scene saves under the name of a secret another must not show either.
+    const secrets = secretsOf(environment)
+    const secretPaths = secrets.variables
 
     function openScene(nth: number): Scene {
       const { debug } = request
@@ -183,6 +184,7 @@ export function createExecuteRun(deps: {
         environment,
         debug,
         scripts,
+        secrets,
         targetDeny,
         files: files(request.project),
         ...resumed(legacy, nth, environment, width > 1),

@@ -26,6 +26,8 @@ export type FlowOptions = Readonly<{
   /** A run of one case by `cases/run/`: the engine's DEBUG lines are kept. */
   debug: boolean
   scripts: ScriptSession
+  /** What the run must not show, shared by its flows; of its own where it is not said. */
+  secrets?: RunSecrets
   targetDeny: TargetDeny
   /** What cases may upload; nothing where it is not said. */
   files?: CaseFiles
@@ -55,12 +57,20 @@ export interface Flow {
   ENV: JsonObject
 }
 
-export function openFlow({ environment, debug, scripts, targetDeny, files = noFiles, resume }: FlowOptions): Flow {
+export function openFlow({
+  environment,
+  debug,
+  scripts,
+  secrets = secretsOf(environment),
+  targetDeny,
+  files = noFiles,
+  resume,
+}: FlowOptions): Flow {
   const { globalFunc } = environment
   const env = resume?.env ?? new Map()
   const ENV = resume?.ENV ?? globalScope(environment)
-  const secrets = new RunSecrets(environment.secretPaths, environment.secrets)
-  secrets.addFrom(env, ENV, ...(resume?.saved ?? []))
+  // What the run began with too: a case may have saved over it before an earlier attempt stopped.
+  secrets.addFrom(globalScope(environment), env, ENV, ...(resume?.saved ?? []))
   return {
     debug,
     scripts,
@@ -72,6 +82,11 @@ export function openFlow({ environment, debug, scripts, targetDeny, files = noFi
     env,
     ENV,
   }
+}
+
+/** What a run in that environment must not show from its beginning on. */
+export function secretsOf(environment: RunEnvironment): RunSecrets {
+  return new RunSecrets(environment.secretPaths, environment.secrets)
 }
 
 const noFiles: CaseFiles = () => Promise.resolve(undefined)

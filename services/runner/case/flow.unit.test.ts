@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { leafTexts, parseJson, stringifyJson, type JsonObject } from '../../../contracts/json.ts'
 import { parseTargetDeny } from './deny.ts'
-import { beginScene, closeFlow, hasCode, openFlow, type Flow } from './flow.ts'
+import { beginScene, closeFlow, hasCode, openFlow, secretsOf, type Flow } from './flow.ts'
 import type { ScriptSession } from './scripts.ts'
 
 const noScripts = {} as ScriptSession
@@ -66,4 +66,23 @@ test('a scene begins without temporary variables and with the global ones', asyn
 
 test('the texts of a secret are its strings and numbers, however deep', () => {
   expect(leafTexts(parseJson('{"a":["x",1.50,{"b":"y"}],"c":null,"d":true}'))).toEqual(['x', '1.50', 'y'])
+})
+
+test('what a run began with under the name of a secret stays hidden when it is taken up, and in every flow of it', () => {
+  const environment = {
+    host: 'http://h',
+    headers: new Map(),
+    globalVariables: parseJson('{"token":"the-token-of-the-run"}') as JsonObject,
+    globalFunc: '',
+    secrets: [],
+    secretPaths: ['global_variable.token'],
+  }
+  const secrets = secretsOf(environment)
+  const common = { environment, debug: false, scripts: noScripts, secrets, targetDeny: parseTargetDeny('') }
+  const ENV = parseJson('{"token":"another-token"}') as JsonObject
+  const resumed = openFlow({ ...common, resume: { env: new Map(), ENV, saved: [] } })
+  const beside = openFlow(common)
+  beside.secrets.addFrom(parseJson('{"token":"a-third-token"}') as JsonObject)
+  const text = 'the-token-of-the-run another-token a-third-token'
+  expect(resumed.secrets.mask()(text)).toBe('****** ****** ******')
 })
