@@ -80,6 +80,7 @@ export function sceneLanes(deps: {
       },
 
       async rest({ nth, places }) {
+        if (leaving()) return
         const fresh = places.filter(({ again }) => !again)
         let content = fresh[0] && loaded(fresh[0])
         let written: Promise<void> | undefined
