@@ -1,5 +1,5 @@
 /** Characters that take no place, or another than where they stand: what begins a line, turns its direction, or is not seen at all. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u
 
 /**
  * What is wrong with a new user name, in Chinese; undefined for a good one. Nobody shall have a name that looks like another's: one

@@ -28,6 +28,11 @@ test.each([
   ['a\u2028b', 'U+2028'],
   ['a\u2029b', 'U+2029'],
   ['a\u{e0041}b', 'U+E0041'],
+  ['\u2800', 'U+2800'],
+  ['a\u3164', 'U+3164'],
+  ['\u115fx', 'U+115F'],
+  ['a\u034fb', 'U+034F'],
+  ['a\ufe0f', 'U+FE0F'],
 ])('%j has something unseen in it', (username, code) => {
   expect(usernameFault(username)).toBe(`不能含有控制字符或不可见的格式字符（${code}）`)
 })
