@@ -84,7 +84,7 @@ describe('options', () => {
 
   test('none is named anywhere that there is not', () => {
     const ours = optionsOf(help())
-    const others = new Set(['--no-save', '--fail-with-body', '--retry', '--retry-connrefused'])
+    const others = new Set(['--no-save', '--fail-with-body', '--retry', '--retry-connrefused', '--retry-max-time'])
     expect([...optionsOf(TEXT)].filter((name) => !ours.has(name) && !others.has(name))).toEqual([])
   })
 })
