@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Rejected } from '../../contracts/core.ts'
+import { MOST_CONCURRENT } from '../../contracts/run.ts'
 import type { TaskFields } from '../../contracts/task.ts'
 import { scenesAmong } from '../../projections/scenes.ts'
 import { findTask, listTasks } from '../../projections/tasks.ts'
@@ -13,8 +14,6 @@ import { id, integer, isJsonObject, listOf, objectOf, oneOrOther, text } from '.
 
 /** Scenes that one task may hold. */
 const MAX_SCENES = 2000
-/** Scenes of one task that may run at the same time. */
-const MAX_CONCURRENCY = 32
 
 const sceneId = id('业务流id')
 
@@ -32,7 +31,7 @@ const fields = z.object({
   project: id('项目id'),
   scene: listOf(sceneOrId, '包含的测试场景', { max: MAX_SCENES }).default([]),
   scenes: listOf(sceneId, '包含的测试场景；与 scene 同时出现时以此为准', { max: MAX_SCENES }).optional(),
-  concurrency: integer('同时运行的业务流个数', { min: 1, max: MAX_CONCURRENCY }).default(1),
+  concurrency: integer('同时运行的业务流个数', { min: 1, max: MOST_CONCURRENT }).default(1),
 })
 type Sent = Partial<z.output<typeof fields>>
 
