@@ -1,5 +1,6 @@
 import type { RunCase, RunEventOf } from '../../contracts/run.ts'
 import type { Blobs } from '../../platform/blobs.ts'
+import { shortened } from './names.ts'
 
 type Request = RunEventOf<'RunRequested'>['data']
 
@@ -38,8 +39,5 @@ function fitting(names: readonly string[]): readonly string[] {
   if (bytes <= MOST_OF_NAMES) return names
   // A character is at most four bytes.
   const share = Math.max(8, Math.floor(MOST_OF_NAMES / names.length / 4))
-  return names.map((name) => {
-    const characters = Array.from(name)
-    return characters.length <= share ? name : `${characters.slice(0, share - 1).join('')}…`
-  })
+  return names.map((name) => shortened(name, share))
 }
