@@ -18,7 +18,6 @@ export async function inLanes<T>(
 ): Promise<void> {
   const waiting = items.slice(width)
   const lanes = items.slice(0, width).map((first) => ({ first, lane: openLane() }))
-  let failure: { reason: unknown } | undefined
   try {
     for (const { first, lane } of lanes) await lane.alone(first)
     await Promise.all(
@@ -28,7 +27,6 @@ export async function inLanes<T>(
             await lane.rest(item)
           }
         } catch (reason) {
-          failure ??= { reason }
           failing.abort(reason)
         }
       }),
@@ -36,5 +34,5 @@ export async function inLanes<T>(
   } finally {
     await Promise.all(lanes.map(({ lane }) => lane.close()))
   }
-  if (failure) throw failure.reason
+  failing.signal.throwIfAborted()
 }
