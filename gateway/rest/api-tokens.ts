@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { ROLES } from '../../contracts/user.ts'
 import type { ApiTokens } from '../../services/access/api-tokens.ts'
+import type { Search } from '../../projections/page.ts'
 import type { Users } from '../../services/access/users.ts'
 import { contextOf } from './context.ts'
-import { listAnswer, listOrPage, PAGING, windowOf } from './list.ts'
+import { listAnswer, listOrPage, PAGING, type Paging, windowOf } from './list.ts'
 import { expectNoOwnMachine } from './own-account.ts'
-import { type Route, route } from './route.ts'
+import { type Answer, type Route, route } from './route.ts'
 import { oneOf, text } from './schema.ts'
 
 const TAG = '用户'
@@ -30,6 +31,11 @@ const PRINTED_TOKEN = 'tl_1_cvX0hJcVbYvW3mTqZkL8nYd2uQe5rBsTgA7wHfPiKoM'
 export function apiTokenRoutes({ apiTokens, users }: { apiTokens: ApiTokens; users: Users }): readonly Route[] {
   const exists = async ({ id }: { id: number }): Promise<boolean> => (await users.find(id)) !== undefined
 
+  async function listed(owner: number, query: Paging & Search): Promise<Answer> {
+    const { rows, count } = await apiTokens.list(owner, query, windowOf(query))
+    return listAnswer(query, count, rows)
+  }
+
   return [
     route({
       method: 'GET',
@@ -39,10 +45,7 @@ export function apiTokenRoutes({ apiTokens, users }: { apiTokens: ApiTokens; use
       summary: '自己的 API 令牌列表；令牌本身不再显示，last_used 精确到分钟',
       query: z.object(PAGING),
       answers: [{ status: 200, description: 'API 令牌列表', schema: listOrPage(item), example: [PRINTED_ITEM] }],
-      async handle({ query, user }) {
-        const { rows, count } = await apiTokens.list(user.id, query, windowOf(query))
-        return listAnswer(query, count, rows)
-      },
+      handle: ({ query, user }) => listed(user.id, query),
     }),
     route({
       method: 'POST',
@@ -94,8 +97,7 @@ export function apiTokenRoutes({ apiTokens, users }: { apiTokens: ApiTokens; use
       exists,
       async handle({ params, query, user }) {
         expectNoOwnMachine(user, params.id)
-        const { rows, count } = await apiTokens.list(params.id, query, windowOf(query))
-        return listAnswer(query, count, rows)
+        return listed(params.id, query)
       },
     }),
     route({

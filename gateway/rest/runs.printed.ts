@@ -231,47 +231,5 @@ export const PRINTED_SCENE_RUN = {
   name: '注册登录',
 }
 
-export const PRINTED_TASK_RUN = {
-  all: 2,
-  success: 2,
-  fail: 0,
-  error: 0,
-  cases: [
-    {
-      name: '注册成功',
-      log_data: [],
-      url: 'http://139.159.205.158:9999/api/users/token/refresh/',
-      method: 'POST',
-      status_cede: 200,
-      response_header: {
-        Server: 'nginx',
-        Date: 'Fri, 18 Aug 2023 10:18:59 GMT',
-        'Content-Type': 'application/json',
-        'Content-Length': '242',
-        Connection: 'keep-alive',
-        Vary: 'Accept, Origin',
-        Allow: 'POST, OPTIONS',
-        'X-Frame-Options': 'DENY',
-        'X-Content-Type-Options': 'nosniff',
-        'Referrer-Policy': 'same-origin',
-        'Cache-Control': 'no-cache',
-      },
-      requests_header: {
-        'User-Agent': 'python-requests/2.27.1',
-        'Accept-Encoding': 'gzip, deflate',
-        Accept: '*/*',
-        Connection: 'keep-alive',
-        'Content-Length': '246',
-        'Content-Type': 'application/json',
-      },
-      response_body:
-        '{\n  "access": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNjkyNDQwMzM5LCJpYXQiOjE2OTIyNzcwNjIsImp0aSI6ImJiYjhiMmVmNWY4MzRlNTFiNGVjZTJhNDhiN2NlOTEyIiwidXNlcl9pZCI6NzR9.WQ1mfT2P8eoRGXMFfedqFS_Bnu2PZvN4YrSoEddQ1lE"\n}',
-      requests_body:
-        '{\n  "refresh": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCIsImV4cCI6MTY5Mjg4MTg2MiwiaWF0IjoxNjkyMjc3MDYyLCJqdGkiOiI3MDU4YTBjZjY2YzE0MjAwYjFmODg3OTE3ZDQwNzM1MCIsInVzZXJfaWQiOjc0fQ.6ZJ6ZBpNdRPu8Z3jee8bxjzudo6_NfNNI6BuZmkR72A"\n}',
-      state: '成功',
-      run_time: '0.0304s',
-    },
-  ],
-  state: 'success',
-  name: '注册登录',
-}
+/** The document prints the same for both. */
+export const PRINTED_TASK_RUN = PRINTED_SCENE_RUN
