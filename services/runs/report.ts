@@ -48,7 +48,7 @@ export async function reportDocument(
     const counts = countVerdicts(cases.map(({ state }) => state))
     return { ...counts, cases, state: flowState(run, flow, counts), name: flow.name, scene: flow.scene }
   })
-  // What has not ended has come to what its cases have come to so far.
+  // The run was read before its cases: counts of one that goes on are those of the cases that are shown.
   const sofar = countVerdicts(shown.map(({ state }) => state))
   return { run: run.state === null ? { ...run, ...sofar } : run, results }
 }

@@ -26,11 +26,7 @@ afterAll(async () => {
   await platform.stop()
 })
 
-async function made(path: string, body: object): Promise<number> {
-  const answer = await platform.call('POST', path, body)
-  if (answer.status !== 201) throw new Error(`${path} answered ${answer.status}: ${answer.text}`)
-  return answer.body.id as number
-}
+const made: TestPlatform['made'] = (path, body) => platform.made(path, body)
 
 const newInterface = (url: string, of = project): Promise<number> =>
   made('/api/TestInterFace/interfaces/', { name: url, url, method: 'get', type: '1', project: of })

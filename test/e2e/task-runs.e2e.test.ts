@@ -214,6 +214,21 @@ describe('scenes', () => {
   }, 60_000)
 })
 
+test('what one scene saves under the name of a secret is hidden in those beside it', async () => {
+  const learns = await newCase('learns', { teardown_script: "test.save_global_variable('password', 'learned-by-a')" })
+  const [a, b] = [await newScene('a', [learns, await newCase('then')]), await newScene('b', [await newCase('beside')])]
+  const beside = Promise.withResolvers<ServerResponse>()
+  instead = ({ url }, response) => {
+    if (url === '/beside') return (beside.resolve(response), true)
+    // The first case of the other scene has saved it by now.
+    if (url === '/then') void beside.promise.then((waiting) => waiting.end('{"leaked":"learned-by-a"}'))
+    return false
+  }
+  const { body } = await run(await newTask([a, b]), { concurrency: 2 })
+  const [, { cases }] = body.results
+  expect(cases[0].response_body).toBe('{\n  "leaked": "******"\n}')
+}, 60_000)
+
 describe('a run of its own', () => {
   test('has variables and a host that nobody else has, and hides what the environment calls a secret', async () => {
     const other = await startTarget()
