@@ -1,9 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
-import { errorCode } from './error-code.ts'
 import { LOG_LEVELS } from './logger.ts'
 
 /** An environment variable: what README's table says of it, and what reads it. `default` is text as it would be set. */
@@ -24,7 +21,7 @@ function variable<T, const D extends string | undefined>(
 }
 
 /** What was expected instead. Never the value: it may be a secret that was put under the wrong name. */
-class Wrong {
+export class Wrong {
   readonly expected: string
   constructor(expected: string) {
     this.expected = expected
@@ -64,11 +61,11 @@ function postgresUrl(text: string): string | Wrong {
 /** Shorter ones can be guessed from any token. 32 are better: that is what is generated. */
 const MIN_SECRET_BYTES = 8
 
-function jwtSecret(text: string): string | Wrong {
+export function jwtSecret(text: string): string | Wrong {
   return Buffer.byteLength(text) >= MIN_SECRET_BYTES ? text : new Wrong(`at least ${MIN_SECRET_BYTES} bytes of text`)
 }
 
-function masterKey(text: string): Buffer | Wrong {
+export function masterKey(text: string): Buffer | Wrong {
   const hex = /^[0-9a-fA-F]{64}$/.test(text)
   const base64 = /^[A-Za-z0-9+/_-]{43}=?$/.test(text)
   return hex || base64 ? Buffer.from(text, hex ? 'hex' : 'base64') : new Wrong('32 bytes as hex or base64')
@@ -105,6 +102,46 @@ function targetDeny(text: string): string | Wrong {
 }
 
 const REGISTRATIONS = ['closed', 'open'] as const
+const EVENT_STORES = ['postgres', 'esdb'] as const
+const MESSAGE_LOGS = ['memory', 'kafka'] as const
+const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
+
+/** What a process does: `docs/operations.md`. */
+export const ROLES = ['gateway', 'relay', 'projector', 'runner'] as const
+export type Role = (typeof ROLES)[number]
+
+const oneOf =
+  <T extends string>(values: readonly T[]) =>
+  (text: string): T | Wrong =>
+    values.find((value) => value === text) ?? new Wrong(`one of ${values.join(', ')}`)
+
+function roles(text: string): readonly Role[] | Wrong {
+  const names = text.split(',').map((name) => name.trim())
+  const known = ROLES.filter((role) => names.includes(role))
+  const wrong = names.some((name) => !ROLES.includes(name as Role))
+  return known.length === 0 || wrong ? new Wrong(`some of ${ROLES.join(', ')}, separated by commas`) : known
+}
+
+function eventStoreUrl(text: string): string | Wrong {
+  return /^esdb(?:\+discover)?:\/\/./.test(text)
+    ? text
+    : new Wrong('a URL that begins with esdb:// or esdb+discover://')
+}
+
+function brokers(text: string): readonly string[] | Wrong {
+  const items = list((item) => /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/.test(item), '')(text)
+  return items instanceof Wrong || items.length === 0 ? new Wrong('host:port pairs, separated by commas') : items
+}
+
+function httpUrl(text: string): string | Wrong {
+  return /^https?:\/\/./.test(text) && URL.canParse(text)
+    ? text
+    : new Wrong('a URL that begins with http:// or https://')
+}
+
+function topicPrefix(text: string): string | Wrong {
+  return /^[\w.-]{1,100}$/.test(text) ? text : new Wrong('up to 100 letters, digits, dots, underscores and hyphens')
+}
 
 /** Everything that can be set. README's table is checked against this one. */
 export const VARIABLES = {
@@ -127,9 +164,7 @@ export const VARIABLES = {
   REGISTRATION: variable(
     'closed',
     'Whether people may make accounts of their own, as testers: closed, open',
-    (text) => {
-      return REGISTRATIONS.find((one) => one === text) ?? new Wrong(`one of ${REGISTRATIONS.join(', ')}`)
-    },
+    oneOf(REGISTRATIONS),
   ),
   RATE_LIMIT: variable(
     '1000',
@@ -141,9 +176,7 @@ export const VARIABLES = {
     'Time zone of new times; those recorded before a change keep theirs: what was answered once stays as it was',
     timeZone,
   ),
-  LOG_LEVEL: variable('info', `How much is logged: ${LOG_LEVELS.join(', ')}`, (text) => {
-    return LOG_LEVELS.find((level) => level === text) ?? new Wrong(`one of ${LOG_LEVELS.join(', ')}`)
-  }),
+  LOG_LEVEL: variable('info', `How much is logged: ${LOG_LEVELS.join(', ')}`, oneOf(LOG_LEVELS)),
   CORS_ORIGINS: variable(
     undefined,
     'Origins whose pages may call the platform, separated by commas; * is every one',
@@ -170,7 +203,59 @@ export const VARIABLES = {
     'How long a run may take from when it is asked for, in seconds or as 90s, 30m, 4h; then it is ended as 错误',
     duration,
   ),
-  RUN_CONCURRENCY: variable('8', 'Runs that are executed at the same time', whole(1, 1_000)),
+  RUN_CONCURRENCY: variable('8', 'Runs that a process executes at the same time', whole(1, 1_000)),
+  ROLES: variable(
+    ROLES.join(','),
+    `What this process does, separated by commas: ${ROLES.join(', ')}; anything but all of it needs MESSAGE_LOG=kafka and DATABASE_URL`,
+    roles,
+  ),
+  EVENT_STORE: variable('postgres', 'Where events are kept: postgres, esdb (EventStoreDB)', oneOf(EVENT_STORES)),
+  EVENTSTOREDB_URL: variable(
+    undefined,
+    'Connection string of EventStoreDB, esdb://... or esdb+discover://...; required with EVENT_STORE=esdb',
+    eventStoreUrl,
+  ),
+  MESSAGE_LOG: variable('memory', 'What carries requests for work: memory (one process), kafka', oneOf(MESSAGE_LOGS)),
+  KAFKA_BROKERS: variable(
+    undefined,
+    'Addresses of Kafka brokers, host:port, separated by commas; required with MESSAGE_LOG=kafka',
+    brokers,
+  ),
+  KAFKA_TOPIC_PREFIX: variable(undefined, 'Put before the name of every topic and consumer group', topicPrefix),
+  KAFKA_PARTITIONS: variable('12', 'Partitions of topics that are made at start', whole(1, 1_000)),
+  KAFKA_REPLICATION: variable(
+    '0',
+    "Replicas of topics that are made at start; 0 is the brokers' default",
+    whole(0, 15),
+  ),
+  KAFKA_RETENTION: variable('168h', 'How long made topics keep messages, in seconds or as 90s, 30m, 168h', duration),
+  KAFKA_SESSION_SECONDS: variable(
+    '30',
+    'Seconds after which the brokers give the partitions of a silent consumer to others',
+    whole(6, 300),
+  ),
+  KAFKA_TLS: variable('off', 'Whether connections to Kafka are encrypted: off, on', oneOf(['off', 'on'] as const)),
+  KAFKA_TLS_CA: variable(undefined, 'File with the certificates (PEM) that brokers must be signed by', anyText),
+  KAFKA_TLS_CERT: variable(undefined, "File with this client's certificate (PEM), with KAFKA_TLS_KEY", anyText),
+  KAFKA_TLS_KEY: variable(undefined, "File with the key (PEM) of this client's certificate", anyText),
+  KAFKA_SASL_MECHANISM: variable(
+    undefined,
+    `How the client says who it is: ${SASL_MECHANISMS.join(', ')}; needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`,
+    oneOf(SASL_MECHANISMS),
+  ),
+  KAFKA_SASL_USERNAME: variable(undefined, "Kafka user's name", anyText),
+  KAFKA_SASL_PASSWORD: variable(undefined, "Kafka user's password", anyText),
+  METRICS_ALLOW: variable(
+    '127.0.0.0/8,::1',
+    'Addresses or ranges that may read /metrics without an API token; none allows none',
+    (text) => (text === 'none' ? [] : list(isRange, `none, or ${RANGES}`)(text)),
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(
+    undefined,
+    'Where traces are sent (OTLP over HTTP), for example http://collector:4318; nothing is traced when not set',
+    httpUrl,
+  ),
+  OTEL_SERVICE_NAME: variable('testledger', 'Name of this service in traces', anyText),
 } as const
 
 type Variables = typeof VARIABLES
@@ -201,6 +286,32 @@ export type Config = Readonly<{
   /** Seconds. */
   runDeadline: number
   runConcurrency: number
+  /** In the order of `ROLES`. */
+  roles: readonly Role[]
+  /** URL of EventStoreDB; undefined where events are kept in Postgres. */
+  eventStoreUrl: string | undefined
+  /** Undefined where messages stay in memory. */
+  kafka: KafkaConfig | undefined
+  /** Addresses and ranges. */
+  metricsAllow: readonly string[]
+  /** Undefined where nothing is traced. */
+  tracing: Readonly<{ endpoint: string; service: string }> | undefined
+}>
+
+/** How Kafka is reached, and what its topics are made with. */
+export type KafkaConfig = Readonly<{
+  /** `host:port`. */
+  brokers: readonly string[]
+  /** Before every topic and group; may be empty. */
+  prefix: string
+  partitions: number
+  /** 0 is the brokers' default. */
+  replication: number
+  retentionMs: number
+  sessionMs: number
+  /** Paths of PEM files. */
+  tls: Readonly<{ ca?: string; cert?: string; key?: string }> | undefined
+  sasl: Readonly<{ mechanism: (typeof SASL_MECHANISMS)[number]; username: string; password: string }> | undefined
 }>
 
 /** The environment is not what the platform can start with; the message has a line for each variable that is wrong. */
@@ -212,7 +323,7 @@ export class ConfigError extends Error {
 }
 
 /** Reads the environment; a variable that is set to nothing is not set. Throws `ConfigError` naming all that is wrong at once. */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(environment: Environment): Config {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, { default: preset, schema }] of Object.entries<Variable<unknown>>(VARIABLES)) {
@@ -227,8 +338,44 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       if (!environment[name]) problems.push(`${name}: required when DATABASE_URL is set`)
     }
   }
+  problems.push(...missing(environment, values))
   if (problems.length > 0) throw new ConfigError(problems)
   return configOf(values as Values)
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What one variable asks of others. */
+function missing(environment: Environment, values: Partial<Values>): string[] {
+  const problems = [...missingForRoles(environment, values), ...missingForKafka(environment, values)]
+  if (values.EVENT_STORE === 'esdb') problems.unshift(...needed(environment, 'EVENTSTOREDB_URL', 'EVENT_STORE is esdb'))
+  return problems
+}
+
+function needed(environment: Environment, name: keyof Variables, why: string): readonly string[] {
+  return environment[name] ? [] : [`${name}: required when ${why}`]
+}
+
+function missingForRoles(environment: Environment, { ROLES: own, MESSAGE_LOG }: Partial<Values>): readonly string[] {
+  if (own === undefined || own.length === ROLES.length) return []
+  const alone = `ROLES: expected all of ${ROLES.join(', ')} with MESSAGE_LOG=memory, which no other process can read`
+  return [...(MESSAGE_LOG === 'memory' ? [alone] : []), ...needed(environment, 'DATABASE_URL', 'ROLES are not all')]
+}
+
+function missingForKafka(environment: Environment, values: Partial<Values>): readonly string[] {
+  const need = (name: keyof Variables, why: keyof Variables): readonly string[] =>
+    values[why] === undefined ? [] : needed(environment, name, `${why} is set`)
+  const files = ['KAFKA_TLS_CA', 'KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'] as const
+  const idle = values.KAFKA_TLS === 'off' ? files.filter((name) => values[name] !== undefined) : []
+  return [
+    ...(values.MESSAGE_LOG === 'kafka' ? needed(environment, 'KAFKA_BROKERS', 'MESSAGE_LOG is kafka') : []),
+    ...need('KAFKA_TLS_KEY', 'KAFKA_TLS_CERT'),
+    ...need('KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'),
+    ...idle.map((name) => `KAFKA_TLS: expected on when ${name} is set`),
+    ...need('KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM'),
+    ...need('KAFKA_SASL_PASSWORD', 'KAFKA_SASL_MECHANISM'),
+    ...need('KAFKA_SASL_MECHANISM', values.KAFKA_SASL_USERNAME ? 'KAFKA_SASL_USERNAME' : 'KAFKA_SASL_PASSWORD'),
+  ]
 }
 
 function configOf(values: Values): Config {
@@ -251,81 +398,27 @@ function configOf(values: Values): Config {
     runWaitSeconds: values.RUN_WAIT_SECONDS,
     runDeadline: values.RUN_DEADLINE,
     runConcurrency: values.RUN_CONCURRENCY,
+    roles: values.ROLES,
+    eventStoreUrl: values.EVENT_STORE === 'esdb' ? values.EVENTSTOREDB_URL : undefined,
+    kafka: values.MESSAGE_LOG === 'kafka' ? kafkaOf(values) : undefined,
+    metricsAllow: values.METRICS_ALLOW,
+    tracing: values.OTEL_EXPORTER_OTLP_ENDPOINT
+      ? { endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT, service: values.OTEL_SERVICE_NAME }
+      : undefined,
   }
 }
 
-/** What signs tokens and what wraps the keys of secrets (32 bytes). */
-export type Keys = Readonly<{ jwtSecret: string; masterKey: Buffer }>
-
-/**
- * The keys that are set, else those kept in `DATA_DIR` (made at the first start, mode 0600). With a database of the user's own
- * nothing is made: another process on another machine must have the same. Throws `ConfigError`.
- */
-export async function loadKeys(
-  config: Pick<Config, 'jwtSecret' | 'masterKey' | 'dataDir' | 'databaseUrl'>,
-): Promise<Keys> {
-  const kept = async <T>(
-    name: 'JWT_SECRET' | 'MASTER_KEY',
-    file: string,
-    read: (text: string) => T | Wrong,
-  ): Promise<T> => {
-    if (config.databaseUrl !== undefined) throw new ConfigError([`${name}: required when DATABASE_URL is set`])
-    const path = join(config.dataDir, file)
-    const value = read(await keptText(path))
-    if (value instanceof Wrong) throw new ConfigError([`${path}: expected ${value.expected}`])
-    return value
-  }
+function kafkaOf(values: Values): KafkaConfig {
+  const { KAFKA_TLS_CA: ca, KAFKA_TLS_CERT: cert, KAFKA_TLS_KEY: key, KAFKA_SASL_MECHANISM: mechanism } = values
+  const { KAFKA_SASL_USERNAME: username = '', KAFKA_SASL_PASSWORD: password = '' } = values
   return {
-    jwtSecret: config.jwtSecret ?? (await kept('JWT_SECRET', 'jwt-secret', jwtSecret)),
-    masterKey: config.masterKey ?? (await kept('MASTER_KEY', 'master-key', masterKey)),
-  }
-}
-
-/**
- * The text of a file, made of 32 random bytes in hexadecimal when it is not there. It is linked in place when it is whole and on the
- * disk: a kill leaves no half key, and of two processes that make one both read the same.
- */
-async function keptText(path: string): Promise<string> {
-  const present = await readText(path)
-  if (present !== undefined) return present
-  const folder = dirname(path)
-  await mkdir(folder, { recursive: true })
-  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
-  try {
-    const file = await open(draft, 'wx', 0o600)
-    try {
-      await file.writeFile(`${randomBytes(32).toString('hex')}\n`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await link(draft, path).catch((error: unknown) => {
-      if (errorCode(error) !== 'EEXIST') throw error
-    })
-  } finally {
-    await rm(draft, { force: true })
-  }
-  await syncFolder(folder)
-  return (await readText(path)) ?? ''
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    const text = await readFile(path, 'utf8')
-    // A copy or a restore may have opened it to others.
-    await chmod(path, 0o600)
-    return text.trim()
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
+    brokers: values.KAFKA_BROKERS ?? [],
+    prefix: values.KAFKA_TOPIC_PREFIX ?? '',
+    partitions: values.KAFKA_PARTITIONS,
+    replication: values.KAFKA_REPLICATION,
+    retentionMs: values.KAFKA_RETENTION * 1000,
+    sessionMs: values.KAFKA_SESSION_SECONDS * 1000,
+    tls: values.KAFKA_TLS === 'on' ? { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } : undefined,
+    sasl: mechanism && { mechanism, username, password },
   }
 }

@@ -1,8 +1,6 @@
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { loadKeys, readConfig, VARIABLES } from './config.ts'
+import { resolve } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { readConfig, VARIABLES } from './config.ts'
 
 const HEX = 'ab'.repeat(32)
 
@@ -36,6 +34,11 @@ describe('reading the environment', () => {
       runWaitSeconds: 300,
       runDeadline: 14_400,
       runConcurrency: 8,
+      roles: ['gateway', 'relay', 'projector', 'runner'],
+      eventStoreUrl: undefined,
+      kafka: undefined,
+      metricsAllow: ['127.0.0.0/8', '::1'],
+      tracing: undefined,
     })
   })
 
@@ -65,6 +68,26 @@ describe('reading the environment', () => {
       RUN_WAIT_SECONDS: '60',
       RUN_DEADLINE: '90m',
       RUN_CONCURRENCY: '16',
+      ROLES: 'runner, relay',
+      EVENT_STORE: 'esdb',
+      EVENTSTOREDB_URL: 'esdb://admin:changeit@store:2113?tls=false',
+      MESSAGE_LOG: 'kafka',
+      KAFKA_BROKERS: 'kafka-1:9092, [::1]:9093',
+      KAFKA_TOPIC_PREFIX: 'tests.',
+      KAFKA_PARTITIONS: '24',
+      KAFKA_REPLICATION: '3',
+      KAFKA_RETENTION: '48h',
+      KAFKA_SESSION_SECONDS: '10',
+      KAFKA_TLS: 'on',
+      KAFKA_TLS_CA: '/run/ca.pem',
+      KAFKA_TLS_CERT: '/run/cert.pem',
+      KAFKA_TLS_KEY: '/run/key.pem',
+      KAFKA_SASL_MECHANISM: 'scram-sha-512',
+      KAFKA_SASL_USERNAME: 'ledger',
+      KAFKA_SASL_PASSWORD: 'secret2',
+      METRICS_ALLOW: '10.0.0.0/8',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+      OTEL_SERVICE_NAME: 'tests',
     })
     expect(config).toEqual({
       host: '0.0.0.0',
@@ -85,6 +108,20 @@ describe('reading the environment', () => {
       runWaitSeconds: 60,
       runDeadline: 5_400,
       runConcurrency: 16,
+      roles: ['relay', 'runner'],
+      eventStoreUrl: 'esdb://admin:changeit@store:2113?tls=false',
+      kafka: {
+        brokers: ['kafka-1:9092', '[::1]:9093'],
+        prefix: 'tests.',
+        partitions: 24,
+        replication: 3,
+        retentionMs: 172_800_000,
+        sessionMs: 10_000,
+        tls: { ca: '/run/ca.pem', cert: '/run/cert.pem', key: '/run/key.pem' },
+        sasl: { mechanism: 'scram-sha-512', username: 'ledger', password: 'secret2' },
+      },
+      metricsAllow: ['10.0.0.0/8'],
+      tracing: { endpoint: 'http://collector:4318', service: 'tests' },
     })
   })
 
@@ -142,51 +179,64 @@ describe('reading the environment', () => {
     expect(found.join('')).not.toContain('hunter2')
   })
 
+  test('what is no role, server or address is said as well', () => {
+    const found = problems({
+      ROLES: 'gateway,cook',
+      EVENT_STORE: 'files',
+      EVENTSTOREDB_URL: 'http://store:2113',
+      MESSAGE_LOG: 'pigeons',
+      KAFKA_BROKERS: 'kafka',
+      KAFKA_TOPIC_PREFIX: 'a b',
+      KAFKA_PARTITIONS: '0',
+      KAFKA_TLS: 'yes',
+      KAFKA_SASL_MECHANISM: 'guess',
+      METRICS_ALLOW: 'all',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+    })
+    expect(found.slice(0, 11)).toEqual([
+      '  ROLES: expected some of gateway, relay, projector, runner, separated by commas',
+      '  EVENT_STORE: expected one of postgres, esdb',
+      '  EVENTSTOREDB_URL: expected a URL that begins with esdb:// or esdb+discover://',
+      '  MESSAGE_LOG: expected one of memory, kafka',
+      '  KAFKA_BROKERS: expected host:port pairs, separated by commas',
+      '  KAFKA_TOPIC_PREFIX: expected up to 100 letters, digits, dots, underscores and hyphens',
+      '  KAFKA_PARTITIONS: expected a whole number from 1 to 1000',
+      '  KAFKA_TLS: expected one of off, on',
+      '  KAFKA_SASL_MECHANISM: expected one of plain, scram-sha-256, scram-sha-512',
+      '  METRICS_ALLOW: expected none, or IP addresses or CIDR ranges, separated by commas',
+      '  OTEL_EXPORTER_OTLP_ENDPOINT: expected a URL that begins with http:// or https://',
+    ])
+  })
+
+  test('a process with some of the roles needs what the others can reach', () => {
+    expect(problems({ ROLES: 'runner' })).toEqual([
+      '  ROLES: expected all of gateway, relay, projector, runner with MESSAGE_LOG=memory, which no other process can read',
+      '  DATABASE_URL: required when ROLES are not all',
+    ])
+    expect(problems({ ROLES: 'runner,gateway,projector,relay' })).toEqual([])
+    const keys = { JWT_SECRET: HEX, MASTER_KEY: HEX, DATABASE_URL: 'postgres://db/x' }
+    expect(problems({ ...keys, ROLES: 'runner', MESSAGE_LOG: 'kafka', KAFKA_BROKERS: 'k:9092' })).toEqual([])
+  })
+
+  test.each([
+    [{ EVENT_STORE: 'esdb' }, '  EVENTSTOREDB_URL: required when EVENT_STORE is esdb'],
+    [{ MESSAGE_LOG: 'kafka' }, '  KAFKA_BROKERS: required when MESSAGE_LOG is kafka'],
+    [{ KAFKA_TLS: 'on', KAFKA_TLS_KEY: '/k' }, '  KAFKA_TLS_CERT: required when KAFKA_TLS_KEY is set'],
+    [{ KAFKA_TLS: 'on', KAFKA_TLS_CERT: '/k' }, '  KAFKA_TLS_KEY: required when KAFKA_TLS_CERT is set'],
+    [{ KAFKA_TLS_CA: '/ca' }, '  KAFKA_TLS: expected on when KAFKA_TLS_CA is set'],
+    [
+      { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u' },
+      '  KAFKA_SASL_PASSWORD: required when KAFKA_SASL_MECHANISM is set',
+    ],
+    [{ KAFKA_SASL_PASSWORD: 'hidden' }, '  KAFKA_SASL_MECHANISM: required when KAFKA_SASL_PASSWORD is set'],
+  ])('%j lacks something', (environment, problem) => {
+    expect(problems(environment as Record<string, string>)).toEqual([problem])
+  })
+
   test('a database of the user needs keys of the user', () => {
     expect(problems({ DATABASE_URL: 'postgres://db/x' })).toEqual([
       '  JWT_SECRET: required when DATABASE_URL is set',
       '  MASTER_KEY: required when DATABASE_URL is set',
     ])
-  })
-})
-
-describe('keys', () => {
-  let dataDir: string
-  beforeEach(async () => {
-    dataDir = await mkdtemp(join(tmpdir(), 'testledger-keys-'))
-  })
-  afterEach(() => rm(dataDir, { recursive: true }))
-
-  test('are made once, kept for their owner alone, and the same ever after', async () => {
-    const config = readConfig({ DATA_DIR: join(dataDir, 'new') })
-    const made = await Promise.all([loadKeys(config), loadKeys(config), loadKeys(config)])
-    expect(made[0]?.masterKey).toHaveLength(32)
-    expect(made[0]?.jwtSecret).toHaveLength(64)
-    expect(new Set(made.map((keys) => keys.masterKey.toString('hex') + keys.jwtSecret)).size).toBe(1)
-    expect(await loadKeys(config)).toEqual(made[0])
-    expect((await readdir(config.dataDir)).toSorted()).toEqual(['jwt-secret', 'master-key'])
-    for (const file of ['jwt-secret', 'master-key']) {
-      await chmod(join(config.dataDir, file), 0o644)
-      await loadKeys(config)
-      expect((await stat(join(config.dataDir, file))).mode & 0o777).toBe(0o600)
-    }
-  })
-
-  test('that are set go before those that are kept, and are not written', async () => {
-    const config = readConfig({ DATA_DIR: dataDir, JWT_SECRET: HEX, MASTER_KEY: HEX })
-    expect(await loadKeys(config)).toEqual({ jwtSecret: HEX, masterKey: Buffer.from(HEX, 'hex') })
-    expect(await readdir(dataDir)).toEqual([])
-  })
-
-  test('that are damaged are not replaced', async () => {
-    await writeFile(join(dataDir, 'master-key'), 'half a key')
-    const config = readConfig({ DATA_DIR: dataDir })
-    await expect(loadKeys(config)).rejects.toThrow(`${join(dataDir, 'master-key')}: expected 32 bytes as hex or base64`)
-  })
-
-  test('are never made for a database of the user', async () => {
-    const config = { ...readConfig({ DATA_DIR: dataDir }), databaseUrl: 'postgres://db/x' }
-    await expect(loadKeys(config)).rejects.toThrow('required when DATABASE_URL is set')
-    expect(await readdir(dataDir)).toEqual([])
   })
 })

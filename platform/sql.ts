@@ -1,3 +1,5 @@
+import { Unavailable } from './unavailable.ts'
+
 /** What SQL runs on: the pool, one connection, one transaction. Rows are objects; bigint and numeric columns arrive as text, json as text. */
 export interface Sql {
   /**
@@ -46,10 +48,10 @@ export interface Database extends Sql {
   close(): Promise<void>
 }
 
-/** The server cannot be reached, or was lost while it worked: whether a statement took effect is then unknown. */
-export class DatabaseUnavailable extends Error {
+/** The database cannot be reached, or was lost while it worked. */
+export class DatabaseUnavailable extends Unavailable {
   constructor(where: string, cause: unknown) {
-    super(`Postgres at ${where} is not available: ${reason(cause)}`, { cause })
+    super(`Postgres at ${where}`, cause)
     this.name = 'DatabaseUnavailable'
   }
 }
@@ -58,10 +60,4 @@ export class DatabaseUnavailable extends Error {
 export function sqlState(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
-}
-
-// A name with several addresses fails with an AggregateError, whose own message is empty.
-function reason(cause: unknown): string {
-  if (cause instanceof AggregateError && cause.errors.length > 0) return cause.errors.map(reason).join('; ')
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,6 +1,6 @@
 import { RateLimited, Rejected } from '../../contracts/core.ts'
 import type { RejectionCode } from '../../contracts/core.ts'
-import { DatabaseUnavailable } from '../../platform/sql.ts'
+import { Unavailable } from '../../platform/unavailable.ts'
 
 /** What the gateway itself refuses, beside what the domain rejects. */
 type GatewayCode =
@@ -156,7 +156,7 @@ function statusOf(error: unknown): number {
 /** Whether a store or the database could not be reached: their adapters wrap what their clients throw. */
 export function isOutage(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if (at instanceof DatabaseUnavailable) return true
+    if (at instanceof Unavailable) return true
   }
   return false
 }

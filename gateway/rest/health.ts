@@ -1,4 +1,4 @@
-import { DatabaseUnavailable } from '../../platform/sql.ts'
+import { Unavailable } from '../../platform/unavailable.ts'
 import { type Route, route } from './route.ts'
 
 /** How a part of the platform is. `reason` and details are shown to everyone: never a secret, a statement or a value. */
@@ -63,6 +63,6 @@ async function ask(probe: () => Promise<Health>): Promise<Health> {
 
 /** Only what is known to name no secret is shown by its words. */
 function reasonOf(error: unknown): string {
-  if (error instanceof DatabaseUnavailable) return error.message
+  if (error instanceof Unavailable) return error.message
   return error instanceof Error ? error.name : 'failed'
 }

@@ -52,6 +52,10 @@ export function createMemoryMessageLog({ log }: { log: Log }): MessageLog & { st
       await topicOf(topic).group(group, from).consume(handler, signal)
     },
 
+    async reach() {
+      stopped.signal.throwIfAborted()
+    },
+
     stop() {
       stopped.abort(new Error('the message log is stopped'))
       for (const topic of topics.values()) topic.handled()

@@ -29,4 +29,6 @@ export interface MessageLog {
     handler: (message: Message) => Promise<Handled>,
     signal: AbortSignal,
   ): Promise<void>
+  /** Resolves when the log can be reached now; throws `Unavailable`, which names its address. */
+  reach(): Promise<void>
 }
