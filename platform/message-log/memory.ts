@@ -195,7 +195,7 @@ class Group {
     consumer.busy++
     try {
       const outcome = await consumer.handler(message)
-      if (outcome !== 'done') this.#outlets.park(withReason(message, outcome.park))
+      if (outcome !== 'done') this.#outlets.park(withReason(outcome.instead ?? message, outcome.park))
       this.#next(key)
     } catch (error) {
       this.#outlets.failed(message, error)

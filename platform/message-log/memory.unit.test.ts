@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { messageLogContract } from '../../test/contract/message-log.ts'
 import { quiet } from '../../test/support/quiet.ts'
 import { createMemoryMessageLog } from './memory.ts'
+import type { Message } from './port.ts'
 
 messageLogContract('The memory', async () => {
   const log = createMemoryMessageLog({ log: quiet })
@@ -48,6 +49,28 @@ describe('the memory message log', () => {
     log.stop()
     await expect(waiting).rejects.toThrow(/stopped/)
     await expect(log.publish('other', [{ key: 'k', value: '' }])).rejects.toThrow(/stopped/)
+  })
+
+  test('puts aside another message instead of one that must not be kept', async () => {
+    const log = createMemoryMessageLog({ log: quiet })
+    const abort = new AbortController()
+    const { promise: parked, resolve } = Promise.withResolvers<Message>()
+    const instead = { key: '', value: '9 bytes', headers: { kept: '1' } }
+    const consumed = [
+      log.consume(start, async () => ({ park: 'unreadable', instead }), abort.signal),
+      log.consume(
+        { ...start, topic: 't.dead' },
+        async (message) => {
+          resolve(message)
+          return 'done'
+        },
+        abort.signal,
+      ),
+    ]
+    await log.publish('t', [{ key: 'secret', value: '{"secret"', headers: { secret: '1' } }])
+    expect(await parked).toEqual({ key: '', value: '9 bytes', headers: { kept: '1', reason: 'unreadable' } })
+    abort.abort()
+    await Promise.all(consumed)
   })
 
   test('parks without waiting, however many lie there unseen', async () => {

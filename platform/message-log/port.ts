@@ -1,8 +1,11 @@
 /** A message asks for work. `key` orders: messages of one key are handled one after the other. */
 export type Message = Readonly<{ key: string; value: string; headers?: Readonly<Record<string, string>> }>
 
-/** What a handler does with what it cannot handle: `park` puts it aside on the topic's `.dead` with the reason. */
-export type Handled = 'done' | { park: string }
+/**
+ * What a handler does with what it cannot handle: `park` puts it aside on the topic's `.dead` with the reason, `instead` of it another
+ * message where it may hold what must not be kept.
+ */
+export type Handled = 'done' | Readonly<{ park: string; instead?: Message }>
 
 export type Subscription = Readonly<{
   topic: string
