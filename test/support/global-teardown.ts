@@ -1,4 +1,4 @@
-/** Stops the run's Postgres server (`global-setup.ts`), if a test has asked for one. */
+/** Stops the servers that the run's tests have asked for (`global-setup.ts`). */
 export default async function globalTeardown(): Promise<void> {
-  await globalThis.stopSharedPostgres?.()
+  await globalThis.stopSharedServers?.()
 }

@@ -1,15 +1,11 @@
 /** One real Postgres server for all tests of a run, and databases of one's own on it. */
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { type EmbeddedConnection, startEmbeddedPostgres } from '../../platform/embedded-postgres.ts'
 import { quiet } from './quiet.ts'
-
-/** Names the socket on which the run's global setup answers where the server is. */
-export const addressVariable = 'TEST_POSTGRES_ADDRESS'
+import { sharedServer } from './shared-servers.ts'
 
 export interface TestPostgres {
   connection: EmbeddedConnection
@@ -38,7 +34,7 @@ export interface TestDatabase {
 
 /** Creates an empty database on the run's server, which is started by the first test that asks. */
 export async function freshDatabase(): Promise<TestDatabase> {
-  const server = await sharedServer()
+  const server = await sharedServer<EmbeddedConnection>('postgres')
   const name = `test_${randomBytes(8).toString('hex')}`
   await query(urlOf(server), `create database ${name} template template0`)
   return {
@@ -67,13 +63,4 @@ export async function query(url: string, statements: string): Promise<Record<str
 export function urlOf({ host, port, user, password, database }: EmbeddedConnection): string {
   const [name, word] = [user, password].map(encodeURIComponent)
   return `postgres://${name}:${word}@/${database}?host=${encodeURIComponent(host)}&port=${port}`
-}
-
-async function sharedServer(): Promise<EmbeddedConnection> {
-  const address = process.env[addressVariable]
-  if (address === undefined) throw new Error('jest.config.mjs names no globalSetup: test/support/global-setup.ts')
-  const answer: unknown = JSON.parse(await text(connect(address)))
-  const { connection, error } = answer as { connection?: EmbeddedConnection; error?: string }
-  if (connection === undefined) throw new Error(error)
-  return connection
 }
