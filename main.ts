@@ -1,70 +1,28 @@
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
-import { join } from 'node:path'
 import type { Position } from './contracts/core.ts'
-import { systemClock } from './contracts/time.ts'
-import { serveHttp } from './gateway/http.ts'
 import { createApp } from './gateway/app.ts'
-import { apiTokenRoutes } from './gateway/rest/api-tokens.ts'
-import { bugRoutes } from './gateway/rest/bugs.ts'
-import { caseRoutes } from './gateway/rest/cases.ts'
+import { type Front, openFront } from './gateway/front.ts'
 import { docsRoutes } from './gateway/rest/docs.ts'
-import { environmentRoutes } from './gateway/rest/environments.ts'
-import { fileRoutes } from './gateway/rest/files.ts'
 import { healthRoutes } from './gateway/rest/health.ts'
-import { interfaceModuleRoutes } from './gateway/rest/interface-modules.ts'
-import { interfaceRoutes } from './gateway/rest/interfaces.ts'
-import { loginRoutes } from './gateway/rest/logins.ts'
 import { probesOf } from './gateway/rest/probes.ts'
-import { projectRoutes } from './gateway/rest/projects.ts'
-import { recordRoutes } from './gateway/rest/records.ts'
-import { reportRoutes } from './gateway/rest/reports.ts'
 import type { Route } from './gateway/rest/route.ts'
-import { runRoutes } from './gateway/rest/runs.ts'
-import { sceneRoutes } from './gateway/rest/scenes.ts'
-import { stepRoutes } from './gateway/rest/steps.ts'
-import { taskRoutes } from './gateway/rest/tasks.ts'
-import { userRoutes } from './gateway/rest/users.ts'
-import { createBlobs } from './platform/blobs.ts'
-import { createCommandMemory } from './platform/commands.ts'
 import type { Config } from './platform/config.ts'
-import { createPostgresEventStore } from './platform/event-store/postgres.ts'
-import { createIds } from './platform/ids.ts'
-import { loadKeys } from './platform/keys.ts'
-import { createLeases, leasesMigration } from './platform/leases.ts'
 import type { Logger } from './platform/logger.ts'
-import { createMemoryMessageLog } from './platform/message-log/memory.ts'
-import { openSecrets } from './platform/secrets.ts'
-import { claimDatabase } from './platform/single.ts'
-import { openStorage } from './platform/storage.ts'
+import { untilReached } from './platform/reach.ts'
 import { version } from './platform/version.ts'
-import { projections } from './projections/all.ts'
-import { createProjectionEngine, type ProjectionEngine } from './projections/engine.ts'
+import type { ProjectionEngine } from './projections/engine.ts'
 import type { ReadModels } from './projections/port.ts'
-import { accessMigrations, createAccess } from './services/access/access.ts'
+import { gatewayRoutes } from './roles/gateway.ts'
+import { type Ground, openGround, type Stops } from './roles/ground.ts'
+import { startRelayRole } from './roles/relay.ts'
+import { startRunnerRole } from './roles/runner.ts'
 import { type FirstAdmin, makeFirstAdmin } from './services/access/first-admin.ts'
-import { Folds } from './services/commands/folds.ts'
-import { createHandle } from './services/commands/handle.ts'
-import { createVisible } from './services/commands/visible.ts'
-import { createWrites } from './services/commands/writes.ts'
-import { createFeed } from './services/feed.ts'
-import { relayMigration, startRelay } from './services/relay.ts'
-import { createCaseFiles } from './services/runner/case-files.ts'
-import { parseTargetDeny } from './services/runner/case/deny.ts'
-import { createExecuteRun } from './services/runner/execute.ts'
-import { createPinned } from './services/runner/pinned.ts'
-import { startRunner } from './services/runner/runner.ts'
-import { createSandboxPool } from './services/runner/sandbox/pool.ts'
-import { createRunEnds } from './services/runs/ends.ts'
-import { createNews } from './services/runs/news.ts'
-import { createRunProgresses } from './services/runs/progress.ts'
-import { createRunRequests } from './services/runs/request.ts'
-import { startWatchdog } from './services/watchdog.ts'
 
-/** Milliseconds that requests and runs under way have to end when the platform stops. */
+/** Milliseconds that requests and runs under way have to end when the process stops. */
 const GRACE = 8_000
 
-/** A platform at work. */
+/** A process of the platform at work, in its roles. */
 export type Platform = Readonly<{
   url: string
   models: ReadModels
@@ -78,15 +36,24 @@ export type Platform = Readonly<{
   stop(): Promise<void>
 }>
 
-/** The composition root: config, storage, services, gateway, and how they stop. */
-export async function startPlatform(config: Config, log: Logger): Promise<Platform> {
-  const stops: (() => Promise<void> | void)[] = []
+/**
+ * The composition root: what every role stands on (`roles/ground.ts`), the roles that the configuration names, what they serve, and how
+ * they stop. A server that cannot be reached is waited for; `interrupted` ends the waiting, and the start with its reason.
+ */
+export async function startPlatform(
+  config: Config,
+  log: Logger,
+  interrupted: AbortSignal = new AbortController().signal,
+): Promise<Platform> {
+  const stops: Stops = []
   const stopping = new AbortController()
   const leavingSoon = new AbortController()
   const leavingNow = new AbortController()
   const closing = new AbortController()
+  let front: Front | undefined
   const stop = async (): Promise<void> => {
     stopping.abort()
+    front?.leave()
     // Short runs end, longer ones their case under way; what is left is given back. Who waits for one is told what there is of it
     // before the connection is cut.
     setTimeout(() => leavingSoon.abort(), GRACE / 4).unref()
@@ -94,138 +61,69 @@ export async function startPlatform(config: Config, log: Logger): Promise<Platfo
     setTimeout(() => closing.abort(), GRACE - 2_000).unref()
     for (const each of stops.splice(0).toReversed()) await each()
   }
+  const listen = async (): Promise<Front> => {
+    const opened = await openFront(config)
+    stops.push(() => opened.stop(GRACE))
+    log.info({ url: opened.url, roles: config.roles }, 'listening')
+    return opened
+  }
   try {
-    // Storage
-    const storage = await openStorage(config, [relayMigration, leasesMigration, ...accessMigrations], log)
-    stops.push(storage.stop)
-    const { db } = storage
-    const only = await claimDatabase(db)
-    stops.push(only.release)
-    const keys = await loadKeys(config)
-    const secrets = await openSecrets(db, keys.masterKey)
-    const store = createPostgresEventStore({ db, log })
-    stops.push(() => store.stop())
-    const messages = createMemoryMessageLog({ log })
-    stops.push(() => messages.stop())
-    const models = createProjectionEngine({ db, store, projections, log })
-    await models.start()
-    stops.push(() => models.stop())
-
-    // Services
-    const clock = systemClock(config.timeZone)
-    const blobs = createBlobs(db)
-    const { nextId } = createIds(db)
-    const memory = createCommandMemory(db)
-    const folds = new Folds(store)
-    const feed = await createFeed({ store, log })
-    feed.listen((events) => folds.observe(events))
-    stops.push(feed.stop)
-    const handle = createHandle({ store, folds, clock })
-    const writes = createWrites({ handle, folds, memory, nextId, readModels: models })
-    const visible = createVisible(folds)
-    const { jwtSecret } = keys
-    const { mac } = secrets
-    const { timeZone } = config
-    const access = createAccess({ db, folds, handle, writes, nextId, models, jwtSecret, mac, timeZone, log })
-    stops.push(access.stop)
-    const { users, logins, apiTokens } = access
-    const admin = await makeFirstAdmin(users, config.admin, {
-      dataDir: config.dataDir,
-      onTerminal: process.stdout.isTTY,
-    })
-
-    // Runs
-    const { sandboxPool: size } = config
-    const sandboxes = createSandboxPool({ size, timeZone, log, cacheDir: join(config.dataDir, 'sandbox') })
-    stops.push(() => sandboxes.stop())
-    const targetDeny = parseTargetDeny(config.targetDeny)
-    const leases = createLeases(db)
-    const pinned = createPinned({ folds, blobs, cipher: secrets })
-    const files = createCaseFiles({ models, folds, blobs })
-    const execute = createExecuteRun({
-      store,
-      handle,
-      blobs,
-      cipher: secrets,
-      pinned,
-      files,
-      sandboxes,
-      targetDeny,
-      clock,
-    })
-    const concurrency = config.runConcurrency
-    const runner = startRunner({ messages, handle, folds, feed, leases, execute, concurrency, log })
-    // Beside the gateway, not after it: calls that wait for runs keep it open, and end when no run will end here any more.
-    const givenBack = once(stopping.signal, 'abort')
-      .then(() => runner.stop({ soon: leavingSoon.signal, now: leavingNow.signal }))
-      .finally(() => closing.abort())
-    stops.push(() => givenBack)
-    const relay = startRelay({ store, messages, db, models, leases, log })
-    stops.push(relay.stop)
-    const deadline = config.runDeadline
-    const watchdog = startWatchdog({ models, leases, messages, folds, handle, blobs, clock, deadline, log })
-    stops.push(watchdog.stop)
-
-    // Gateway
-    const modules = { models, writes, visible, memory, blobs, cipher: secrets }
-    const runRequests = createRunRequests({ writes, visible, models, blobs, cipher: secrets })
-    const news = createNews({ feed, closing: closing.signal })
-    const runEnds = createRunEnds({ news, folds, readModels: models })
-    const runProgresses = createRunProgresses({ models, blobs, folds, news })
-    const routes: readonly Route[] = [
-      ...loginRoutes(logins),
-      ...apiTokenRoutes({ apiTokens, users }),
-      ...userRoutes({ models, users, registration: config.registration === 'open' }),
-      ...projectRoutes(modules),
-      ...environmentRoutes(modules),
-      ...fileRoutes(modules),
-      ...interfaceModuleRoutes(modules),
-      ...interfaceRoutes(modules),
-      ...caseRoutes(modules),
-      ...sceneRoutes(modules),
-      ...stepRoutes(modules),
-      ...taskRoutes(modules),
-      ...runRoutes({ ...modules, runRequests, runEnds, runWaitSeconds: config.runWaitSeconds }),
-      ...recordRoutes({ models, runProgresses, timeZone: config.timeZone }),
-      ...reportRoutes(modules),
-      ...bugRoutes(modules),
-      ...healthRoutes(probesOf({ db, store, models })),
-    ]
+    const signal = AbortSignal.any([stopping.signal, interrupted])
+    // Servers elsewhere may be away: it is said from the first moment. The embedded one is not, and who has it is to be said first.
+    if (config.databaseUrl !== undefined) front = await listen()
+    const waiting = (reason: string): void => front?.waits(reason)
+    const ground = await openGround(config, log, { stops, signal, waiting })
+    const { has, models } = ground
+    if (has('runner')) {
+      const giveBack = startRunnerRole(ground, stops)
+      // Beside the gateway, not after it: calls that wait for runs keep it open, and end when no run will end here any more.
+      const givenBack = once(stopping.signal, 'abort')
+        .then(() => giveBack({ soon: leavingSoon.signal, now: leavingNow.signal }))
+        .finally(() => has('relay') && closing.abort())
+      stops.push(() => givenBack)
+    }
+    if (has('relay')) startRelayRole(ground, stops)
+    const admin = has('gateway') ? await untilReached(() => firstAdmin(ground), { log, signal, waiting }) : undefined
+    const own = has('gateway') ? gatewayRoutes(ground, closing.signal) : []
+    const routes = [...own, ...healthRoutes(probesOf(ground))]
     const served = [...routes, ...docsRoutes(routes, version)]
-    const app = createApp({
-      routes: served,
-      jwtSecret,
-      authenticate: { login: logins.authenticate, apiToken: apiTokens.authenticate },
-      mac,
-      readAfter: models.passed.bind(models),
-      log,
-      corsOrigins: config.corsOrigins,
-      trustedProxies: config.trustedProxies,
-      rateLimit: config.rateLimit,
-    })
-    const answer = app.callback()
-    const handler: RequestListener = (request, response) => void answer(request, response)
-    const http = await serveHttp({ handler, host: config.host, port: config.port })
-    stops.push(() => http.stop(GRACE))
-
-    sandboxes.prepare()
-    void sandboxes.walls.then(({ missing }) => {
-      if (missing.length > 0) log.warn({ missing }, 'this host does not give every wall around scripts')
-    })
-    const failed = Promise.race([storage.died, only.lost.then((error) => `the database was lost: ${error.message}`)])
+    front ??= await listen()
+    front.serve(handlerOf(ground, served))
     return {
-      url: http.url,
+      url: front.url,
       models,
       routes: served,
       admin,
-      ready: untilPassed(models, await store.head(), stopping.signal),
-      failed,
+      ready: untilPassed(models, await ground.store.head(), stopping.signal),
+      failed: ground.failed,
       stop,
     }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+function firstAdmin({ access, config }: Ground): Promise<FirstAdmin | undefined> {
+  return makeFirstAdmin(access.users, config.admin, { dataDir: config.dataDir, onTerminal: process.stdout.isTTY })
+}
+
+function handlerOf(ground: Ground, routes: readonly Route[]): RequestListener {
+  const { config, keys, secrets, access, models, log } = ground
+  const { logins, apiTokens } = access
+  const app = createApp({
+    routes,
+    jwtSecret: keys.jwtSecret,
+    authenticate: { login: logins.authenticate, apiToken: apiTokens.authenticate },
+    mac: secrets.mac,
+    readAfter: models.passed.bind(models),
+    log,
+    corsOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
+    rateLimit: config.rateLimit,
+  })
+  const answer = app.callback()
+  return (request, response) => void answer(request, response)
 }
 
 async function untilPassed(models: ProjectionEngine, head: Position, stopped: AbortSignal): Promise<void> {

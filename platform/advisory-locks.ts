@@ -11,6 +11,10 @@ export const ADVISORY_LOCKS = {
   sequences: 7_003,
   /** Two processes that start at once must not make the same tables. Appends never wait for the making of tables. */
   generations: 7_004,
-  /** Held on a session of its own for as long as a platform runs: the server frees it at the moment the process dies. */
+  /** Held on a session of its own for as long as a process of the platform runs: the server frees it at the moment the process dies. */
   platform: 7_010,
+  /** Held by the relay that publishes; the others stand by. */
+  relay: 7_011,
+  /** Of the locks with two numbers the first: the second is a command's. */
+  triggerCommands: 7_020,
 } as const

@@ -230,7 +230,7 @@ export const VARIABLES = {
   ),
   KAFKA_RETENTION: variable('168h', 'How long made topics keep messages, in seconds or as 90s, 30m, 168h', duration),
   KAFKA_SESSION_SECONDS: variable(
-    '30',
+    '15',
     'Seconds after which the brokers give the partitions of a silent consumer to others',
     whole(6, 300),
   ),

@@ -12,7 +12,15 @@ import {
 } from 'pg'
 import type { Log } from './log.ts'
 import { pause } from './pause.ts'
-import { type Database, DatabaseUnavailable, type Session, type SessionOptions, type Sql, sqlState } from './sql.ts'
+import {
+  type Database,
+  DatabaseUnavailable,
+  HEARTBEAT,
+  type Session,
+  type SessionOptions,
+  type Sql,
+  sqlState,
+} from './sql.ts'
 
 export type DatabaseOptions = Readonly<{
   /** A URL (`postgres://user:password@host:5432/database`; `postgres://user@/database?host=/folder` for a Unix socket), or its parts. */
@@ -178,14 +186,22 @@ async function commit(client: ClientBase, { where }: Target): Promise<void> {
 async function openSession(
   config: ClientConfig,
   target: Target,
-  { name, synchronousCommit = true, pipeline = false }: SessionOptions,
+  { name, synchronousCommit = true, pipeline = false, heartbeat = false }: SessionOptions,
 ): Promise<Session> {
-  const setup = synchronousCommit ? undefined : 'set synchronous_commit = off'
+  const setup = [
+    ...(synchronousCommit ? [] : ['set synchronous_commit = off']),
+    ...(heartbeat ? [`set idle_session_timeout = ${HEARTBEAT.lostMs}`] : []),
+  ].join('; ')
   const { client, lost } = await connect(
     { ...config, application_name: `testledger ${name}`, pipeline },
     target.where,
-    setup,
+    setup || undefined,
   )
+  if (heartbeat) {
+    const beating = setInterval(() => void client.query('select 1').catch(() => {}), HEARTBEAT.everyMs)
+    client.once('end', () => clearInterval(beating))
+    beating.unref()
+  }
   return {
     query: (text, values) => send(client, target, text, values),
     transaction: (work) =>

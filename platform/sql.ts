@@ -33,7 +33,15 @@ export type SessionOptions = Readonly<{
   synchronousCommit?: boolean
   /** Statements are sent without waiting for the answers to those before them: what is sent together costs one round trip. */
   pipeline?: boolean
+  /**
+   * The server ends the session when this process gives no sign of life for `HEARTBEAT.lostMs`, as one that is frozen: what the session
+   * holds, a lead say, is then free for others.
+   */
+  heartbeat?: boolean
 }>
+
+/** Milliseconds between two signs of life of a session that promises them, and until the server misses them. */
+export const HEARTBEAT = { everyMs: 3_000, lostMs: 15_000 } as const
 
 /** A Postgres database. The adapter is `postgres.ts`, which alone imports the driver. */
 export interface Database extends Sql {

@@ -28,6 +28,8 @@ export type ProjectionEngineOptions = Readonly<{
   pollMilliseconds?: number
   /** How long a generation that was switched away from stays readable: longer than any query takes. */
   retiredMilliseconds?: number
+  /** False where another process feeds the read models, and this one only asks them. */
+  feeds?: boolean
 }>
 
 /** How a projection stands, for people and for `/readyz`. */
@@ -94,7 +96,13 @@ class Engine implements ProjectionEngine {
   #unlisten: () => Promise<void> = () => Promise.resolve()
 
   constructor(options: ProjectionEngineOptions) {
-    this.#options = { retryPauses: [100, 300, 900], pollMilliseconds: 1_000, retiredMilliseconds: 30_000, ...options }
+    this.#options = {
+      retryPauses: [100, 300, 900],
+      pollMilliseconds: 1_000,
+      retiredMilliseconds: 30_000,
+      feeds: true,
+      ...options,
+    }
     this.#owners = owners(options.projections)
     this.#passing = new Passing({
       here: () => this.#slowestHere(),
@@ -110,7 +118,7 @@ class Engine implements ProjectionEngine {
     await this.#refresh()
     this.#headAtStart = await store.head()
     this.#unlisten = await db.listen(CHANNEL, () => this.#bell.ring())
-    this.#running = Promise.all([this.#lead(), this.#watch()])
+    this.#running = Promise.all([this.#options.feeds ? this.#lead() : undefined, this.#watch()])
   }
 
   async stop(): Promise<void> {

@@ -6,6 +6,8 @@ import { startPlatform } from '../main.ts'
 /** `npm start`: the platform alone, until SIGTERM or SIGINT. */
 export async function main(): Promise<void> {
   const stopping = Promise.withResolvers<'signal'>()
+  const interrupted = new AbortController()
+  void stopping.promise.then(() => interrupted.abort())
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve('signal'))
   let config
   try {
@@ -17,7 +19,7 @@ export async function main(): Promise<void> {
   }
   const log = createLogger(config.logLevel)
   try {
-    const platform = await startPlatform(config, log)
+    const platform = await startPlatform(config, log, interrupted.signal)
     await Promise.race([platform.ready, stopping.promise])
     say(platform.url, platform.admin, config.host)
     const end = await Promise.race([stopping.promise, platform.failed])
@@ -25,6 +27,7 @@ export async function main(): Promise<void> {
     if (end === 'signal') process.exit(0)
     console.error(end)
   } catch (error) {
+    if (interrupted.signal.aborted) process.exit(0)
     log.error({ err: error }, 'the platform could not start')
     console.error(error instanceof Error ? error.message : error)
   }

@@ -1,108 +1,177 @@
-import { idOf, type Position, type Recorded, START } from '../contracts/core.ts'
-import { type RunEvent, runStream } from '../contracts/run.ts'
-import { RUNS_TOPIC, type RunMessage } from '../contracts/topics.ts'
+import { type Position, type Recorded, START } from '../contracts/core.ts'
+import { ADVISORY_LOCKS } from '../platform/advisory-locks.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
-import type { Leases } from '../platform/leases.ts'
+import { type Candidate, lead } from '../platform/leader.ts'
 import type { Log } from '../platform/log.ts'
 import type { Message, MessageLog } from '../platform/message-log/port.ts'
 import type { Migration } from '../platform/migrations.ts'
 import { pause } from '../platform/pause.ts'
 import type { Database } from '../platform/sql.ts'
-import type { ReadModels } from '../projections/port.ts'
-import { unfinishedRuns } from '../projections/runs.ts'
 
-/** How far the relay has published: of use only beside a message log that outlives the process. */
-export const relayMigration: Migration = {
-  name: 'relay',
-  statements: [
-    'create table relay (only_row boolean primary key default true check (only_row), position text not null)',
-  ],
-}
+/** How far each lane has published: of use only beside a message log that outlives the process. */
+export const relayMigrations: readonly Migration[] = [
+  {
+    name: 'relay',
+    statements: [
+      'create table relay (only_row boolean primary key default true check (only_row), position text not null)',
+    ],
+  },
+  {
+    name: 'relay lanes',
+    statements: [
+      'drop table relay',
+      'create table relay_lanes (name text primary key, position text collate "C" not null)',
+    ],
+  },
+]
 
-/** Milliseconds until a relay that failed goes on. */
+/** A message on its way to a topic. */
+export type Outgoing = Readonly<{ topic: string; message: Message }>
+
+/** What of the event log is published, in its order. */
+export type Lane = Readonly<{
+  name: string
+  /** Makes the messages of a batch of events, of all types. */
+  messagesOf(events: readonly Recorded[]): Promise<readonly Outgoing[]>
+  /** Answers from where a lane that has never published begins; without it, from the log's start. May publish what comes before that. */
+  begin?(signal: AbortSignal): Promise<Position>
+}>
+
+/** Milliseconds until a lane that failed goes on. */
 const AGAIN = 500
 
-/** Events that ask for work, and the last attempt at it that was made before. */
-function asked({ type, data }: RunEvent): number | undefined {
-  if (type === 'RunRequested') return 0
-  return type === 'RunReleased' ? data.attempt : undefined
-}
+/** Milliseconds between two writings of a checkpoint: what a crash makes a lane publish again. */
+const KEEP_EVERY = 100
+
+/** Another relay has moved the lane's checkpoint: this one has lost the lead and does not know it yet. */
+class Rival extends Error {}
 
 /**
- * Publishes what asks for work, at least once: it follows the log from its checkpoint and stores that only when the message log has
- * accepted everything before it. A message log that forgets on exit is given every run that has not ended anew at start: whoever had one
- * is gone with it.
+ * Publishes what the lanes make of the event log, at least once: each follows the log from its checkpoint and moves that only past what
+ * the message log has accepted. Of all relays on a database one publishes, with `whileLeading` beside it, and the others stand by.
+ * Beside a message log that forgets on exit a lane begins anew each time.
  */
 export function startRelay(deps: {
   store: EventStore
   messages: MessageLog
   db: Database
-  models: ReadModels
-  leases: Leases
+  lanes: readonly Lane[]
   log: Log
-}): { stop(): Promise<void> } {
-  const { store, messages, db, models, leases, log } = deps
-  const stopping = new AbortController()
-  const { signal } = stopping
+  /** What the leader does besides; resolves when it has stopped. */
+  whileLeading?: (signal: AbortSignal) => Promise<void>
+}): Candidate {
+  const { store, messages, db, lanes, log, whileLeading } = deps
 
-  async function publishFrom(start: Position): Promise<void> {
-    let position = start
-    for await (const events of store.follow(position, signal)) {
-      const asking = events.flatMap((event) => {
-        const attempt = asked(event as RunEvent & Recorded)
-        return attempt === undefined ? [] : [asMessage({ run: idOf(event.stream), attempt })]
-      })
-      if (asking.length > 0) await messages.publish(RUNS_TOPIC, asking)
-      position = events.at(-1)?.position ?? position
-      if (messages.durable && asking.length > 0) await keepCheckpoint(position)
+  async function follow(lane: Lane, signal: AbortSignal): Promise<void> {
+    const kept = await (messages.durable ? storedCheckpoint(lane, signal) : volatileCheckpoint(lane, signal))
+    try {
+      for await (const events of store.follow(kept.position, signal)) {
+        await publish(await lane.messagesOf(events))
+        kept.pass(events.at(-1)?.position ?? kept.position)
+      }
+    } finally {
+      await kept.close()
     }
   }
 
-  async function checkpoint(): Promise<Position> {
-    const [row] = await db.query<{ position: string }>('select position from relay')
-    return row?.position ?? START
+  async function publish(outgoing: readonly Outgoing[]): Promise<void> {
+    const topics = Map.groupBy(outgoing, ({ topic }) => topic)
+    for (const [topic, group] of topics) {
+      await messages.publish(
+        topic,
+        group.map(({ message }) => message),
+      )
+    }
   }
 
-  async function keepCheckpoint(position: Position): Promise<void> {
-    await db.query(
-      'insert into relay (position) values ($1) on conflict (only_row) do update set position = excluded.position',
-      [position],
-    )
+  async function volatileCheckpoint(lane: Lane, signal: AbortSignal): Promise<Checkpoint> {
+    return { position: await begin(lane, signal), pass() {}, async close() {} }
   }
 
-  /** Answers where to follow from, with all that came before it published. */
-  async function dispatchUnfinished(): Promise<Position> {
-    const head = await store.head()
-    while (!signal.aborted && !(await models.passed(head)));
-    await leases.void()
-    const runs = signal.aborted ? [] : await unfinishedRuns(models)
-    await messages.publish(
-      RUNS_TOPIC,
-      runs.map(({ id, attempt }) => asMessage({ run: id, attempt })),
-    )
-    return head
+  async function storedCheckpoint({ name, ...lane }: Lane, signal: AbortSignal): Promise<Checkpoint> {
+    const [row] = await db.query<{ position: Position }>('select position from relay_lanes where name = $1', [name])
+    let position = row?.position
+    if (position === undefined) {
+      position = await begin({ name, ...lane }, signal)
+      signal.throwIfAborted()
+      await db.query('insert into relay_lanes (name, position) values ($1, $2)', [name, position])
+    }
+    return keeper(name, position, db)
   }
 
-  const relaying = (async () => {
+  async function begin(lane: Lane, signal: AbortSignal): Promise<Position> {
+    return lane.begin ? lane.begin(signal) : START
+  }
+
+  async function publishLane(lane: Lane, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await publishFrom(messages.durable ? await checkpoint() : await dispatchUnfinished())
+        await follow(lane, signal)
       } catch (error) {
-        log.warn({ err: error }, 'the relay stumbled and goes on')
+        if (signal.aborted) return
+        log.warn({ err: error, lane: lane.name }, 'the relay stumbled and goes on')
         await pause(AGAIN, signal)
       }
     }
-  })()
-
-  return {
-    async stop() {
-      stopping.abort()
-      await relaying
-    },
   }
+
+  const lock = { name: 'relay', number: ADVISORY_LOCKS.relay }
+  return lead(
+    db,
+    lock,
+    async (signal) => {
+      await Promise.all([...lanes.map((lane) => publishLane(lane, signal)), whileLeading?.(signal)])
+    },
+    log,
+  )
 }
 
-/** A run as runners are asked for it. */
-export function asMessage(message: RunMessage): Message {
-  return { key: runStream(message.run), value: JSON.stringify(message) }
+/** How far a lane has published. Closed, it has written down what it passed. */
+type Checkpoint = Readonly<{ position: Position; pass(position: Position): void; close(): Promise<void> }>
+
+/**
+ * Writes a lane's checkpoint down beside the publishing, now and then and at the end. Each writing names where this relay left it: where
+ * another has moved it the next `pass` throws.
+ */
+function keeper(name: string, from: Position, db: Database): Checkpoint {
+  let written = from
+  let passed = from
+  let failure: unknown
+  const stopping = new AbortController()
+
+  async function write(): Promise<void> {
+    const position = passed
+    if (position === written) return
+    const moved = await db.query(
+      'update relay_lanes set position = $3 where name = $1 and position = $2 returning name',
+      [name, written, position],
+    )
+    if (moved.length === 0) throw new Rival(`another relay has published lane ${name} beyond ${written}`)
+    written = position
+  }
+
+  const writing = (async () => {
+    while (!stopping.signal.aborted) {
+      await pause(KEEP_EVERY, stopping.signal)
+      await write()
+    }
+  })().catch((error: unknown) => {
+    failure = error
+  })
+
+  return {
+    get position() {
+      return passed
+    },
+    pass(position) {
+      if (failure !== undefined) throw failure
+      passed = position
+    },
+    async close() {
+      stopping.abort()
+      await writing
+      // Where that fails, or the process dies, what was published since comes again.
+      await write().catch(() => {})
+    },
+  }
 }

@@ -1,6 +1,6 @@
 import { RateLimited, Rejected } from '../../contracts/core.ts'
 import type { RejectionCode } from '../../contracts/core.ts'
-import { Unavailable } from '../../platform/unavailable.ts'
+import { outageOf } from '../../platform/reach.ts'
 
 /** What the gateway itself refuses, beside what the domain rejects. */
 type GatewayCode =
@@ -135,7 +135,7 @@ export function refusalOf(error: unknown): Refusal {
       cause: error,
     })
   }
-  if (isOutage(error)) return new Refusal('unavailable', '服务暂时不可用，请稍后重试', { cause: error })
+  if (outageOf(error)) return new Refusal('unavailable', '服务暂时不可用，请稍后重试', { cause: error })
   const code = CODE_OF_STATUS[statusOf(error)]
   const words = code && WORDS[code]
   if (code && words) return new Refusal(code, words, { cause: error })
@@ -151,12 +151,4 @@ function withoutName(message: string, field: string): string {
 function statusOf(error: unknown): number {
   if (!(error instanceof Error) || !('status' in error) || !('expose' in error) || error.expose !== true) return 500
   return typeof error.status === 'number' ? error.status : 500
-}
-
-/** Whether a store or the database could not be reached: their adapters wrap what their clients throw. */
-export function isOutage(error: unknown): boolean {
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if (at instanceof Unavailable) return true
-  }
-  return false
 }

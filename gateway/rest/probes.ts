@@ -1,15 +1,22 @@
+import type { Role } from '../../platform/config.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
+import type { MessageLog } from '../../platform/message-log/port.ts'
 import type { Database } from '../../platform/sql.ts'
 import type { EngineStatus } from '../../projections/engine.ts'
 import type { Health, Probes } from './health.ts'
 
-/** What must be well for the platform to be ready: its database, its event store, and every projection. */
+/**
+ * What must be well for a process to be ready: in every role its database and its event store; for whoever answers from read models or
+ * feeds them every projection; for whoever publishes or consumes work the message log.
+ */
 export function probesOf(deps: {
   db: Database
   store: EventStore
+  messages: MessageLog
   models: { status(): Promise<EngineStatus> }
+  has(role: Role): boolean
 }): Probes {
-  const { db, store, models } = deps
+  const { db, store, messages, models, has } = deps
   return {
     async database() {
       await db.query('select 1')
@@ -18,9 +25,17 @@ export function probesOf(deps: {
     async event_store() {
       return { ok: true, head: await store.head() }
     },
-    async projections() {
-      return projectionsHealth(await models.status())
-    },
+    ...((has('gateway') || has('projector')) && {
+      async projections() {
+        return projectionsHealth(await models.status())
+      },
+    }),
+    ...((has('relay') || has('runner')) && {
+      async message_log() {
+        await messages.reach()
+        return { ok: true }
+      },
+    }),
   }
 }
 

@@ -60,7 +60,7 @@ export class Term {
   /** Leads until its signal is aborted; throws what ended the term otherwise. `elected` is called once it leads. */
   async run(elected: () => void): Promise<void> {
     const { db, store, bell, pollMilliseconds, retiredMilliseconds } = this.#options
-    const lock = await db.session({ name: 'projector' })
+    const lock = await db.session({ name: 'projector', heartbeat: true })
     void lock.lost.then((error) => this.#fail(error))
     const over = this.#over
     try {

@@ -29,7 +29,7 @@ export type Visible = Readonly<{
   task(id: number): Promise<Seen<LiveTask> | undefined>
 }>
 
-export function createVisible(folds: Folds): Visible {
+export function createVisible(folds: Pick<Folds, 'read'>): Visible {
   const visible: Visible = {
     async project(id) {
       return live(await folds.read(aggregates.project.decider, aggregates.project.stream(id)))

@@ -1,0 +1,77 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { renderJson } from '../contracts/json.ts'
+import { serveHttp } from './http.ts'
+import { dialectOf, Refusal, refusalHeaders } from './rest/dialects.ts'
+
+/**
+ * What answers from the first moment of a process to its last: while it waits for what it needs, and while it goes down, `/healthz`
+ * says that it lives, `/readyz` why it is not ready, and everything else is 503 with `Retry-After`.
+ */
+export type Front = Readonly<{
+  url: string
+  /** What the start waits for: shown by `/readyz`. */
+  waits(reason: string): void
+  /** The start is over: `handler` answers from now on. */
+  serve(handler: RequestListener): void
+  /** The process goes down: what comes from now on is refused, what is under way ends. */
+  leave(): void
+  /** Accepts nothing more, and cuts what has not ended after `graceMs`. */
+  stop(graceMs: number): Promise<void>
+}>
+
+/** Listens on `host` and `port`. Throws `ListenFailed`. */
+export async function openFront({ host, port }: { host: string; port: number }): Promise<Front> {
+  let handler: RequestListener = instead('start', '服务正在启动，请稍后重试', () => reason)
+  let reason = 'starting'
+  const http = await serveHttp({ handler: (request, response) => handler(request, response), host, port })
+  return {
+    url: http.url,
+    waits(why) {
+      reason = why
+    },
+    serve(own) {
+      handler = own
+    },
+    leave() {
+      handler = instead('stop', '服务正在停止，请稍后重试', () => 'going down')
+    },
+    stop: (graceMs) => http.stop(graceMs),
+  }
+}
+
+function instead(check: string, words: string, why: () => string): RequestListener {
+  return (request, response) => {
+    const [path = '/'] = (request.url ?? '/').split('?')
+    // Who goes on with this connection comes to another process, or to this one when it can answer.
+    response.shouldKeepAlive = false
+    if (isAt(path, '/healthz')) return send({ request, response }, 200, { status: 'ok' })
+    const refusal = new Refusal('unavailable', words)
+    const headers = refusalHeaders(refusal)
+    if (isAt(path, '/readyz')) {
+      const body = { status: 'not_ready', checks: { [check]: { ok: false, reason: why() } } }
+      return send({ request, response }, 503, body, headers)
+    }
+    const { status, body } = dialectOf(path).render(refusal)
+    return send({ request, response }, status, body, headers)
+  }
+}
+
+function isAt(path: string, route: string): boolean {
+  return path === route || path === `${route}/`
+}
+
+function send(
+  { request, response }: { request: IncomingMessage; response: ServerResponse },
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  // A body that was not read would be taken for the next request.
+  request.resume()
+  response.writeHead(status, {
+    ...headers,
+    'Content-Type': 'application/json; charset=utf-8',
+    'Cache-Control': 'no-store',
+  })
+  response.end(request.method === 'HEAD' ? undefined : renderJson(body))
+}

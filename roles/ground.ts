@@ -1,0 +1,122 @@
+import { systemClock } from '../contracts/time.ts'
+import { type Blobs, createBlobs } from '../platform/blobs.ts'
+import { createCommandMemory, type CommandMemory } from '../platform/commands.ts'
+import type { Config, Role } from '../platform/config.ts'
+import type { EventStore } from '../platform/event-store/port.ts'
+import { createPostgresEventStore } from '../platform/event-store/postgres.ts'
+import { createIds } from '../platform/ids.ts'
+import { type Keys, loadKeys } from '../platform/keys.ts'
+import { createLeases, type Leases, leasesMigration } from '../platform/leases.ts'
+import type { Logger } from '../platform/logger.ts'
+import { createMemoryMessageLog } from '../platform/message-log/memory.ts'
+import type { MessageLog } from '../platform/message-log/port.ts'
+import { untilReached } from '../platform/reach.ts'
+import { openSecrets, type Secrets } from '../platform/secrets.ts'
+import { claimDatabase } from '../platform/single.ts'
+import type { Database } from '../platform/sql.ts'
+import { openStorage } from '../platform/storage.ts'
+import { projections } from '../projections/all.ts'
+import { createProjectionEngine, type ProjectionEngine } from '../projections/engine.ts'
+import { type Access, accessMigrations, createAccess } from '../services/access/access.ts'
+import { Folds } from '../services/commands/folds.ts'
+import { createHandle, type Handle } from '../services/commands/handle.ts'
+import { createVisible, type Visible } from '../services/commands/visible.ts'
+import { createWrites, type Writes } from '../services/commands/writes.ts'
+import { createFeed, type Feed } from '../services/feed.ts'
+import { relayMigrations } from '../services/relay.ts'
+import type { Clock } from '../contracts/time.ts'
+
+/** What must be undone when the process goes down: the last first. */
+export type Stops = (() => Promise<void> | void)[]
+
+/** What every role stands on: the event store, Postgres, the message log, and how commands are decided. */
+export type Ground = Readonly<{
+  config: Config
+  keys: Keys
+  log: Logger
+  clock: Clock
+  db: Database
+  store: EventStore
+  messages: MessageLog
+  models: ProjectionEngine
+  blobs: Blobs
+  secrets: Secrets
+  leases: Leases
+  memory: CommandMemory
+  folds: Folds
+  feed: Feed
+  handle: Handle
+  writes: Writes
+  visible: Visible
+  access: Access
+  /** Resolves with the reason when the process cannot go on. */
+  failed: Promise<string>
+  has(role: Role): boolean
+}>
+
+/**
+ * Opens it. A server that cannot be reached is waited for, until `signal` is aborted; `waiting` is told which. Throws where waiting
+ * is of no use: a wrong master key, a data directory or a database that another platform has.
+ */
+export async function openGround(
+  config: Config,
+  log: Logger,
+  { stops, signal, waiting }: { stops: Stops; signal: AbortSignal; waiting: (reason: string) => void },
+): Promise<Ground> {
+  const reached = <T>(work: () => Promise<T>): Promise<T> => untilReached(work, { log, signal, waiting })
+  const has = (role: Role): boolean => config.roles.includes(role)
+  const migrations = [...relayMigrations, leasesMigration, ...accessMigrations]
+
+  const storage = await reached(() => openStorage(config, migrations, log))
+  stops.push(storage.stop)
+  const { db } = storage
+  const claim = await reached(() => claimDatabase(db, { alone: config.kafka === undefined, log }))
+  stops.push(claim.release)
+  const keys = await loadKeys(config)
+  const secrets = await reached(() => openSecrets(db, keys.masterKey))
+  const store = createPostgresEventStore({ db, log })
+  stops.push(() => store.stop())
+  const messages = createMemoryMessageLog({ log })
+  stops.push(() => messages.stop())
+  const models = createProjectionEngine({ db, store, projections, log, feeds: has('projector') })
+  stops.push(() => models.stop())
+  await reached(() => models.start())
+
+  const clock = systemClock(config.timeZone)
+  const memory = createCommandMemory(db)
+  const { nextId } = createIds(db)
+  const folds = new Folds(store)
+  const feed = await reached(() => createFeed({ store, log }))
+  feed.listen((events) => folds.observe(events))
+  stops.push(feed.stop)
+  const handle = createHandle({ store, folds, clock })
+  const writes = createWrites({ handle, folds, memory, nextId, readModels: models })
+  const { jwtSecret } = keys
+  const { mac } = secrets
+  const { timeZone } = config
+  const access = createAccess({ db, folds, handle, writes, nextId, models, jwtSecret, mac, timeZone, log })
+  stops.push(access.stop)
+  return {
+    config,
+    keys,
+    log,
+    clock,
+    db,
+    store,
+    messages,
+    models,
+    blobs: createBlobs(db),
+    secrets,
+    leases: createLeases(db),
+    memory,
+    folds,
+    feed,
+    handle,
+    writes,
+    // Beside other processes what is cached may be a moment old: what one of them has answered would not be seen here.
+    visible: createVisible(config.kafka === undefined ? folds : { read: folds.refresh.bind(folds) }),
+    access,
+    failed: Promise.race([storage.died, claim.lost.then((error) => error.message)]),
+    has,
+  }
+}

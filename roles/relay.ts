@@ -1,0 +1,30 @@
+import { dispatchLane } from '../services/dispatch.ts'
+import { startRelay } from '../services/relay.ts'
+import { startWatchdog } from '../services/watchdog.ts'
+import type { Ground, Stops } from './ground.ts'
+
+/** The role `relay`: publishes what asks for work and looks after the runs under way. Of its processes one does so at a time. */
+export function startRelayRole(ground: Ground, stops: Stops): void {
+  const { config, store, messages, db, models, leases, folds, handle, blobs, clock, log } = ground
+  const deadline = config.runDeadline
+  const relay = startRelay({
+    store,
+    messages,
+    db,
+    lanes: [dispatchLane({ store, messages, models, leases })],
+    log,
+    async whileLeading(signal) {
+      const watchdog = startWatchdog({ models, leases, messages, folds, handle, blobs, clock, deadline, log })
+      await aborted(signal)
+      await watchdog.stop()
+    },
+  })
+  stops.push(() => relay.stop())
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
