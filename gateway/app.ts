@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { Router } from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
 import { type Position, START } from '../contracts/core.ts'
@@ -7,9 +6,10 @@ import type { Logger } from '../platform/logger.ts'
 import { permits } from '../services/access/permissions.ts'
 import { clientAddress } from './address.ts'
 import { type Authenticate, bearer } from './auth.ts'
+import { correlationIdOf } from './correlation.ts'
 import { cors } from './cors.ts'
 import { awaitsContinue } from './rest/body.ts'
-import { notFound, readCall } from './rest/call.ts'
+import { forbidden, notFound, readCall } from './rest/call.ts'
 import { dialectOf, Refusal, refusalHeaders, refusalOf } from './rest/dialects.ts'
 import type { Answer, Route, User } from './rest/route.ts'
 import { writeLimit } from './write-limit.ts'
@@ -58,7 +58,7 @@ function router(options: AppOptions): Router {
       const { request, response } = { request: context.req, response: context.res }
       const { user, correlationId } = context.state as State
       if (route.access !== 'public' && !(user && permits(user, route.access))) {
-        throw new Refusal('forbidden', '没有权限执行该操作')
+        throw forbidden()
       }
       if (route.method === 'GET') await readAfter(context, options.readAfter)
       const call = await readCall(route, {
@@ -120,10 +120,6 @@ function observe(log: Logger): Middleware {
     // The client still holds the body back: what it sends next on this connection could be that body or a request.
     if (awaitsContinue(context.req) && !context.req.readableDidRead) context.set('Connection', 'close')
   }
-}
-
-function correlationIdOf(header: string): string {
-  return /^[\w.:-]{1,128}$/.test(header) ? header : randomUUID()
 }
 
 function refuse(context: Context, error: unknown): void {

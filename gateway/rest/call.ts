@@ -107,6 +107,10 @@ export function notFound(): Refusal {
   return new Refusal('not_found', '请求的资源不存在')
 }
 
+export function forbidden(): Refusal {
+  return new Refusal('forbidden', '没有权限执行该操作')
+}
+
 function readParams(route: Route, written: Readonly<Record<string, string>>): Call['params'] {
   const params: Record<string, number | string> = {}
   for (const [name, text] of Object.entries(written)) {
