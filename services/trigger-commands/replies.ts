@@ -1,0 +1,43 @@
+import type { Recorded } from '../../contracts/core.ts'
+import { idOf } from '../../contracts/core.ts'
+import type { RunEvent, RunEventOf } from '../../contracts/run.ts'
+import { MESSAGE_VERSION, type Reply } from '../../contracts/topics.ts'
+import type { Message } from '../../platform/message-log/port.ts'
+
+/** What became of a command when it was carried out: the first word, which every repeat is told again. */
+export type Outcome =
+  | Readonly<{ status: 'accepted'; record: number }>
+  | Readonly<{ status: 'refused'; message: string; code: string; fields?: Readonly<Record<string, readonly string[]>> }>
+
+/** The end of a run, as its last event tells it. */
+export type RunEnd = Pick<Reply, 'all' | 'success' | 'fail' | 'error' | 'state'> &
+  Readonly<{ record: number; reason: string | undefined; correlationId: string }>
+
+const UNKNOWN = { record: null, all: null, success: null, fail: null, error: null, state: null } as const
+
+export function outcomeReply(id: string, outcome: Outcome): Reply {
+  const { status } = outcome
+  const head = { version: MESSAGE_VERSION, id, status, ...UNKNOWN } as const
+  if (status === 'accepted') return { ...head, record: outcome.record, message: '已受理，运行尚未结束' }
+  const { message, code, fields } = outcome
+  const byField = fields && Object.fromEntries(Object.entries(fields).map(([name, words]) => [name, [...words]]))
+  return { ...head, message, code, ...(byField && { fields: byField }) }
+}
+
+export function finishedReply(id: string, { record, all, success, fail, error, state, reason }: RunEnd): Reply {
+  const counts = { record, all, success, fail, error, state }
+  return { version: MESSAGE_VERSION, id, status: 'finished', ...counts, message: reason ?? '运行已结束' }
+}
+
+/** A reply on its way: those to one command stay in order. */
+export function replyMessageOf(reply: Reply, correlationId: string): Message {
+  return { key: reply.id, value: JSON.stringify(reply), headers: { 'correlation-id': correlationId } }
+}
+
+/** Undefined for every event but a run's last. */
+export function runEndOf(event: Recorded): RunEnd | undefined {
+  if ((event as Recorded<RunEvent>).type !== 'RunFinished') return undefined
+  const { all, success, fail, error, state, reason } = event.data as RunEventOf<'RunFinished'>['data']
+  const { correlationId } = event.meta
+  return { record: idOf(event.stream), all, success, fail, error, state, reason, correlationId }
+}
