@@ -3,6 +3,7 @@ import { commandsMigration } from './commands.ts'
 import type { Config } from './config.ts'
 import { DataDirectoryInUse, type DataDirectoryLock, lockDataDirectory } from './data-directory.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
+import { belongsMigration } from './event-store/belongs.ts'
 import { eventStoreMigration } from './event-store/postgres.ts'
 import { errorCode } from './error-code.ts'
 import type { Log } from './log.ts'
@@ -23,7 +24,13 @@ export type Storage = Readonly<{
 }>
 
 /** What is true in the database, beside the read models: each is part of the backup. */
-const TRUTH: readonly Migration[] = [eventStoreMigration, blobsMigration, commandsMigration, secretsMigration]
+const TRUTH: readonly Migration[] = [
+  eventStoreMigration,
+  belongsMigration,
+  blobsMigration,
+  commandsMigration,
+  secretsMigration,
+]
 
 /** Takes the data directory, starts the embedded server where no DATABASE_URL replaces it, and brings the schema up to date. */
 export async function openStorage(

@@ -127,6 +127,12 @@ export async function dropVersionsBefore(db: Database, projections: readonly Pro
   }
 }
 
+/** Drops every generation of every projection, of older versions too: the log that they were fed with is not the one that comes now. */
+export async function dropAll(sql: Sql): Promise<void> {
+  await sql.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.generations})`)
+  await dropGenerations(sql, 'true', [])
+}
+
 async function create(sql: Sql, projection: Projection, state: 'live' | 'building'): Promise<Member> {
   const { name, version, tables } = projection
   const [row] = await sql.query<{ generation: number }>(
