@@ -49,7 +49,7 @@ function instead(check: string, words: string, why: () => string): RequestListen
     const headers = refusalHeaders(refusal)
     if (isAt(path, '/readyz')) {
       const body = { status: 'not_ready', checks: { [check]: { ok: false, reason: why() } } }
-      return send({ request, response }, 503, body, headers)
+      return send({ request, response }, 503, body, { 'Retry-After': '1' })
     }
     const { status, body } = dialectOf(path).render(refusal)
     return send({ request, response }, status, body, headers)

@@ -25,7 +25,7 @@ export class DatabaseInUse extends Error {
  */
 export async function claimDatabase(
   db: Database,
-  { alone, log }: { alone: boolean; log: Log },
+  { alone, log, patienceMs = PATIENCE }: { alone: boolean; log: Log; patienceMs?: number },
 ): Promise<{ lost: Promise<Error>; release(): Promise<void> }> {
   const released = new AbortController()
   const { signal } = released
@@ -35,7 +35,7 @@ export async function claimDatabase(
   async function claim(): Promise<Session> {
     const opened = await db.session({ name: 'platform' })
     try {
-      for (const deadline = Date.now() + PATIENCE; ; await pause(200, signal)) {
+      for (const deadline = Date.now() + patienceMs; ; await pause(200, signal)) {
         const [row] = await opened.query<{ taken: boolean }>(
           `select pg_try_advisory_lock${alone ? '' : '_shared'}(${ADVISORY_LOCKS.platform}) as taken`,
         )

@@ -1,0 +1,55 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { type Front, openFront } from './front.ts'
+
+let front: Front
+afterEach(() => front.stop(0))
+
+async function ask(path: string, method = 'GET'): Promise<{ status: number; body: any; retry: string | null }> {
+  // eslint-disable-line typescript/no-explicit-any -- tests look into bodies freely
+  const answer = await fetch(`${front.url}${path}`, { method })
+  const text = await answer.text()
+  return { status: answer.status, body: text && JSON.parse(text), retry: answer.headers.get('Retry-After') }
+}
+
+test('a process that starts lives, is not ready and says why, and asks to be tried again', async () => {
+  front = await openFront({ host: '127.0.0.1', port: 0 })
+  expect(await ask('/healthz')).toEqual({ status: 200, body: { status: 'ok' }, retry: null })
+  expect((await ask('/readyz/')).body).toEqual({
+    status: 'not_ready',
+    checks: { start: { ok: false, reason: 'starting' } },
+  })
+  front.waits('Postgres at db:5432 is not available: refused')
+  expect(await ask('/readyz')).toEqual({
+    status: 503,
+    body: {
+      status: 'not_ready',
+      checks: { start: { ok: false, reason: 'Postgres at db:5432 is not available: refused' } },
+    },
+    retry: '1',
+  })
+  const refused = await ask('/api/testPro/projects/?a=1', 'POST')
+  expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+  expect(Number(refused.retry)).toBeGreaterThan(0)
+  expect((await ask('/healthz', 'HEAD')).status).toBe(200)
+})
+
+test('then its own handler answers; when it goes down what is under way ends, and what comes is refused', async () => {
+  front = await openFront({ host: '127.0.0.1', port: 0 })
+  const held = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
+  front.serve((_, response) => {
+    begun.resolve()
+    void held.promise.then(() => response.end('"done"'))
+  })
+  const underWay = ask('/api/x/')
+  await begun.promise
+  front.leave()
+  expect(await ask('/api/x/')).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+  expect(await ask('/readyz')).toMatchObject({
+    status: 503,
+    body: { checks: { stop: { ok: false, reason: 'going down' } } },
+  })
+  expect((await ask('/healthz')).status).toBe(200)
+  held.resolve()
+  expect(await underWay).toMatchObject({ status: 200, body: 'done' })
+})

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { freshDatabase, type TestDatabase } from '../test/support/postgres.ts'
+import { quiet } from '../test/support/quiet.ts'
+import { openDatabase } from './postgres.ts'
+import { claimDatabase, isDatabaseClaimed } from './single.ts'
+import type { Database } from './sql.ts'
+
+let database: TestDatabase
+let db: Database
+beforeAll(async () => {
+  database = await freshDatabase()
+  db = await openDatabase({ connection: database.url, log: quiet })
+})
+afterAll(async () => {
+  await db.close()
+  await database.drop()
+})
+
+const alone = { alone: true, log: quiet, patienceMs: 300 }
+const together = { alone: false, log: quiet, patienceMs: 300 }
+
+async function cut(): Promise<void> {
+  await db.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'testledger platform'`,
+  )
+}
+
+test('who claims alone is alone', async () => {
+  const claim = await claimDatabase(db, alone)
+  expect(await isDatabaseClaimed(db)).toBe(true)
+  await expect(claimDatabase(db, alone)).rejects.toThrow('another platform runs on this database')
+  await expect(claimDatabase(db, together)).rejects.toThrow('MESSAGE_LOG=kafka')
+  await claim.release()
+  expect(await isDatabaseClaimed(db)).toBe(false)
+})
+
+test('those who claim together are many, and nobody is alone beside them', async () => {
+  const claims = [await claimDatabase(db, together), await claimDatabase(db, together)]
+  await expect(claimDatabase(db, alone)).rejects.toThrow('another platform runs on this database')
+  for (const claim of claims) await claim.release()
+  await (await claimDatabase(db, alone)).release()
+})
+
+test('a claim whose connection is cut is made again', async () => {
+  const claim = await claimDatabase(db, alone)
+  await cut()
+  while (!(await isDatabaseClaimed(db))) await new Promise((resolve) => setTimeout(resolve, 10))
+  await expect(claimDatabase(db, together)).rejects.toThrow('another platform runs')
+  await claim.release()
+})
+
+test('who finds another platform there when its connection is back has lost', async () => {
+  const claim = await claimDatabase(db, alone)
+  // The other one waits for its turn, and comes first.
+  const other = claimDatabase(db, { ...alone, patienceMs: 20_000 })
+  let taken = false
+  void other.then(() => (taken = true))
+  while (!taken) {
+    await cut()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (taken) break
+  }
+  const { name } = await claim.lost
+  expect(name).toBe('DatabaseInUse')
+  await claim.release()
+  await (await other).release()
+})
