@@ -1,6 +1,21 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import ipaddr from 'ipaddr.js'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
+
+/** Answers whether an address, IPv4 mapped into IPv6 too, is one of these or in one of these ranges; what is no address never is. */
+export function among(addressesAndRanges: readonly string[]): (text: string) => boolean {
+  const ranges = addressesAndRanges.map((text): [Address, number] => {
+    if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
+    const address = ipaddr.parse(text)
+    return [address, address.kind() === 'ipv4' ? 32 : 128]
+  })
+  return (text) => {
+    if (!ipaddr.isValid(text)) return false
+    const address = ipaddr.process(text)
+    return ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
+  }
+}
 
 /**
  * Answers who a request is from: the nearest address, from the connection backwards through `X-Forwarded-For`, that is no proxy of
@@ -10,22 +25,23 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6
 export function clientAddress(
   trusted: readonly string[],
 ): (connection: string | undefined, forwardedFor: string | undefined) => string {
-  const ranges = trusted.map((text): [Address, number] => {
-    if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
-    const address = ipaddr.parse(text)
-    return [address, address.kind() === 'ipv4' ? 32 : 128]
-  })
-  const isProxy = (text: string): boolean => {
-    if (!ipaddr.isValid(text)) return false
-    const address = ipaddr.process(text)
-    return ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
-  }
-
+  const isProxy = among(trusted)
   return (connection = '', forwardedFor = '') => {
     const forwarded = forwardedFor.split(',').map((part) => withoutPort(part.trim()))
     const path = [...forwarded, connection].filter((part) => part !== '')
     return path.findLast((address, index) => index === 0 || !isProxy(address)) ?? ''
   }
+}
+
+/** What proxies say of whom they hand on. */
+const HANDED_ON = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip']
+
+/** Answers whether a request was handed on by a proxy that is none of ours: its address is then that proxy's, and the client's is unknown. */
+export function ofUnknownProxy(
+  trusted: readonly string[],
+): (connection: string | undefined, headers: IncomingHttpHeaders) => boolean {
+  const isProxy = among(trusted)
+  return (connection = '', headers) => HANDED_ON.some((name) => headers[name] !== undefined) && !isProxy(connection)
 }
 
 /** The address of `192.0.2.1:1234`, `[2001:db8::1]:443` or `[2001:db8::1]`; anything else as it is. */

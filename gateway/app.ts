@@ -3,8 +3,9 @@ import Koa, { type Context, type Middleware } from 'koa'
 import { type Position, START } from '../contracts/core.ts'
 import { renderJson } from '../contracts/json.ts'
 import type { Logger } from '../platform/logger.ts'
+import { type Tracing, untraced } from '../platform/tracing.ts'
 import { permits } from '../services/access/permissions.ts'
-import { clientAddress } from './address.ts'
+import { clientAddress, ofUnknownProxy } from './address.ts'
 import { type Authenticate, bearer } from './auth.ts'
 import { correlationIdOf } from './correlation.ts'
 import { cors } from './cors.ts'
@@ -28,7 +29,13 @@ export type AppOptions = Readonly<{
   trustedProxies: readonly string[]
   /** Writes that a user may make in a second; 0 is as many as there are. */
   rateLimit: number
+  tracing?: Tracing
+  /** Told of each request when it has ended. */
+  answered?: (answered: Answered) => void
 }>
+
+/** A request that has ended: `route` is the pattern, `none` where there was none; 499 is the status of one whose client had gone. */
+export type Answered = Readonly<{ method: string; route: string; status: number; seconds: number }>
 
 /** What one request carries from middleware to middleware. */
 type State = { correlationId: string; user?: User; route?: Route; failure?: unknown }
@@ -39,7 +46,9 @@ export function createApp(options: AppOptions): Koa {
   const app = new Koa()
   // What Koa itself could not finish; refusals never come here.
   app.on('error', (err: unknown) => log.error({ err }, 'an answer could not be sent'))
-  app.use(observe(log))
+  app.use(observe(options))
+  app.use(trace(options))
+  app.use(refusals)
   app.use(cors(corsOrigins))
   app.use(fixedPaths(options.routes))
   app.use(router(options).routes())
@@ -52,6 +61,7 @@ function router(options: AppOptions): Router {
   const authenticated = bearer({ secret: options.jwtSecret, authenticate: options.authenticate })
   const limited = writeLimit(options.rateLimit)
   const address = clientAddress(options.trustedProxies)
+  const handedOn = ofUnknownProxy(options.trustedProxies)
 
   for (const route of options.routes.toSorted(fixedBeforeParameters)) {
     const respond: Middleware = async (context) => {
@@ -70,6 +80,7 @@ function router(options: AppOptions): Router {
         user,
         correlationId,
         address: () => address(request.socket.remoteAddress, context.get('X-Forwarded-For')),
+        handedOn: () => handedOn(request.socket.remoteAddress, request.headers),
         mac: options.mac,
       })
       write(context, await route.handle(call))
@@ -90,8 +101,8 @@ function fixedBeforeParameters(a: Route, b: Route): number {
   return Number(a.path.includes(':')) - Number(b.path.includes(':'))
 }
 
-/** One line for each request when it has ended, and whatever went wrong as the dialect's refusal. */
-function observe(log: Logger): Middleware {
+/** One line for each request when it has ended. */
+function observe({ log, answered }: AppOptions): Middleware {
   return async (context, next) => {
     const started = performance.now()
     const state = context.state as State
@@ -100,25 +111,52 @@ function observe(log: Logger): Middleware {
     context.set('X-Content-Type-Options', 'nosniff')
     context.set('Cache-Control', 'no-store')
     context.res.once('close', () => {
-      const fields = {
-        method: context.method,
-        // The pattern, never the URL: a query may hold a token.
-        route: state.route?.path ?? 'none',
-        status: context.res.writableFinished ? context.res.statusCode : 499,
-        ms: Math.round((performance.now() - started) * 100) / 100,
-        id: state.correlationId,
-        user: state.user?.id,
-      }
+      const took = performance.now() - started
+      const { method } = context
+      // The pattern, never the URL: a query may hold a token.
+      const route = state.route?.path ?? 'none'
+      const status = context.res.writableFinished ? context.res.statusCode : 499
+      answered?.({ method, route, status, seconds: took / 1000 })
+      const ms = Math.round(took * 100) / 100
+      const fields = { method, route, status, ms, id: state.correlationId, user: state.user?.id }
       if (state.failure === undefined) log.info(fields, 'request')
       else log.error({ ...fields, err: state.failure }, 'request failed')
     })
-    try {
-      await next()
-    } catch (error) {
-      refuse(context, error)
-    }
+    await next()
     // The client still holds the body back: what it sends next on this connection could be that body or a request.
     if (awaitsContinue(context.req) && !context.req.readableDidRead) context.set('Connection', 'close')
+  }
+}
+
+/** Each request as a span of the trace that the client names, or of one of its own; but for those of who watches over the platform. */
+function trace({ routes, tracing = untraced }: AppOptions): Middleware {
+  const watched = new Set(routes.filter(({ watches }) => watches).map(({ path }) => plain(path)))
+  return async (context, next) => {
+    if (tracing === untraced || watched.has(plain(context.path))) return next()
+    const { method } = context
+    const parent = context.get('traceparent')
+    await tracing.span(method, { kind: 'server', parent }, async (span) => {
+      await next()
+      const { route, user, correlationId } = context.state as State
+      if (route) span.rename(`${method} ${route.path}`)
+      if (context.status >= 500) span.fail()
+      span.set({
+        'http.request.method': method,
+        ...(route && { 'http.route': route.path }),
+        'http.response.status_code': context.status,
+        'testledger.correlation_id': correlationId,
+        ...(user && { 'testledger.user': user.id }),
+      })
+    })
+  }
+}
+
+/** Whatever went wrong, as the dialect's refusal. */
+const refusals: Middleware = async (context, next) => {
+  try {
+    await next()
+  } catch (error) {
+    refuse(context, error)
   }
 }
 

@@ -19,6 +19,11 @@ const MAX_REMEMBERED = 1_000
 
 const API_TOKEN = new RegExp(`^Bearer +(${API_TOKEN_PREFIX}.*)$`, 'i')
 
+/** The API token that an `Authorization` header holds; undefined where it holds none. */
+export function apiTokenOf(authorization: string | undefined): string | undefined {
+  return API_TOKEN.exec(authorization ?? '')?.[1]
+}
+
 /**
  * Lets a request pass with a valid access token or API token in `Authorization: Bearer`, as `ctx.state.user` (seed 000 一.1). Throws
  * `Refusal` otherwise: `not_authenticated` without a token, `token_not_valid` with one that does not count. The signature of a token
@@ -41,7 +46,7 @@ export function bearer({ secret, authenticate }: { secret: string; authenticate:
   }
 
   async function userOf(context: Context, authorization: string): Promise<User | undefined> {
-    const [, apiToken] = API_TOKEN.exec(authorization) ?? []
+    const apiToken = apiTokenOf(authorization)
     if (apiToken !== undefined) return authenticate.apiToken(apiToken)
     const claims = await claimsOf(context, authorization).catch((cause: unknown) => {
       throw invalidToken(cause)

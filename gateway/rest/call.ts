@@ -18,6 +18,7 @@ export type Reading = Readonly<{
   user: User | undefined
   correlationId: string
   address: () => string
+  handedOn: () => boolean
   mac: (bytes: Uint8Array) => string
 }>
 
@@ -67,7 +68,7 @@ class RequestCall implements Call {
   readonly #reading: Reading
   #signal: AbortSignal | undefined
 
-  constructor(read: Omit<Call, 'headers' | 'address' | 'signal'>, reading: Reading) {
+  constructor(read: Omit<Call, 'headers' | 'address' | 'handedOn' | 'signal'>, reading: Reading) {
     this.params = read.params
     this.query = read.query
     this.body = read.body
@@ -84,6 +85,10 @@ class RequestCall implements Call {
 
   get address(): string {
     return this.#reading.address()
+  }
+
+  get handedOn(): boolean {
+    return this.#reading.handedOn()
   }
 
   get signal(): AbortSignal {

@@ -18,6 +18,7 @@ export function healthRoutes(probes: Probes): readonly Route[] {
       summary: '进程存活检查',
       tag: '平台',
       access: 'public',
+      watches: true,
       answers: [{ status: 200, description: '进程正常', example: { status: 'ok' } }],
       handle: async () => ({ status: 200, body: { status: 'ok' } }),
     }),
@@ -27,6 +28,7 @@ export function healthRoutes(probes: Probes): readonly Route[] {
       summary: '就绪检查：事件存储、数据库与每个投影',
       tag: '平台',
       access: 'public',
+      watches: true,
       answers: [
         { status: 200, description: '可以提供服务', example: { status: 'ready', checks: { database: { ok: true } } } },
         {
@@ -49,7 +51,8 @@ export function healthRoutes(probes: Probes): readonly Route[] {
   ]
 }
 
-async function ask(probe: () => Promise<Health>): Promise<Health> {
+/** How a part is; never rejects, and never takes longer than `PROBE_MS`. */
+export async function ask(probe: () => Promise<Health>): Promise<Health> {
   const late = Promise.withResolvers<Health>()
   const timer = setTimeout(() => late.resolve({ ok: false, reason: `no answer within ${PROBE_MS} ms` }), PROBE_MS)
   try {

@@ -42,6 +42,8 @@ export interface Call<P = Readonly<Record<string, number | string>>, Q = unknown
   readonly correlationId: string
   /** The client's address, `X-Forwarded-For` of a trusted proxy included. */
   readonly address: string
+  /** A proxy that is none of ours has handed the request on: `address` is the proxy's. */
+  readonly handedOn?: boolean
   /** Aborted when the client has gone or the platform stops without more patience. */
   readonly signal: AbortSignal
 }
@@ -79,6 +81,8 @@ export interface Route {
   readonly summary: string
   readonly tag: string
   readonly access: Access
+  /** For what watches over the platform and asks all the time: not traced. */
+  readonly watches?: boolean
   /** A public write that takes an `Idempotency-Key`, as all others do. */
   readonly repeatable?: boolean
   /** Where it is asked for: `seed 000 四.1.2`. */

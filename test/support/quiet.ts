@@ -1,4 +1,4 @@
 import type { Log } from '../../platform/log.ts'
 
 /** A log that nobody reads. */
-export const quiet: Log = { info: () => {}, warn: () => {}, error: () => {} }
+export const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
