@@ -13,7 +13,7 @@ import { untilReached } from './platform/reach.ts'
 import { version } from './platform/version.ts'
 import type { ProjectionEngine } from './projections/engine.ts'
 import type { ReadModels } from './projections/port.ts'
-import { gatewayRoutes } from './roles/gateway.ts'
+import { gatewayRoutes, startCommands } from './roles/gateway.ts'
 import { type Ground, openGround, type Stops } from './roles/ground.ts'
 import { startRelayRole } from './roles/relay.ts'
 import { startRunnerRole } from './roles/runner.ts'
@@ -85,6 +85,7 @@ export async function startPlatform(
     if (has('relay')) startRelayRole(ground, stops)
     const admin = has('gateway') ? await untilReached(() => firstAdmin(ground), { log, signal, waiting }) : undefined
     const own = has('gateway') ? gatewayRoutes(ground, closing.signal) : []
+    if (has('gateway')) startCommands(ground, own, stops)
     const routes = [...own, ...healthRoutes(probesOf(ground))]
     const served = [...routes, ...docsRoutes(routes, version)]
     front ??= await listen()

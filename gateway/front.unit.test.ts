@@ -4,8 +4,10 @@ import { type Front, openFront } from './front.ts'
 let front: Front
 afterEach(() => front.stop(0))
 
-async function ask(path: string, method = 'GET'): Promise<{ status: number; body: any; retry: string | null }> {
-  // eslint-disable-line typescript/no-explicit-any -- tests look into bodies freely
+// eslint-disable-next-line typescript/no-explicit-any -- tests look into bodies freely
+type Body = any
+
+async function ask(path: string, method = 'GET'): Promise<{ status: number; body: Body; retry: string | null }> {
   const answer = await fetch(`${front.url}${path}`, { method })
   const text = await answer.text()
   return { status: answer.status, body: text && JSON.parse(text), retry: answer.headers.get('Retry-After') }

@@ -53,13 +53,9 @@ test('who finds another platform there when its connection is back has lost', as
   const claim = await claimDatabase(db, alone)
   // The other one waits for its turn, and comes first.
   const other = claimDatabase(db, { ...alone, patienceMs: 20_000 })
-  let taken = false
-  void other.then(() => (taken = true))
-  while (!taken) {
-    await cut()
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    if (taken) break
-  }
+  const taken = other.then(() => true)
+  do await cut()
+  while (!(await Promise.race([taken, new Promise<false>((resolve) => setTimeout(resolve, 20, false))])))
   const { name } = await claim.lost
   expect(name).toBe('DatabaseInUse')
   await claim.release()

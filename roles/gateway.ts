@@ -1,3 +1,4 @@
+import { startTriggerCommands } from '../gateway/messages/trigger-commands.ts'
 import { apiTokenRoutes } from '../gateway/rest/api-tokens.ts'
 import { bugRoutes } from '../gateway/rest/bugs.ts'
 import { caseRoutes } from '../gateway/rest/cases.ts'
@@ -19,7 +20,7 @@ import { createRunEnds } from '../services/runs/ends.ts'
 import { createNews } from '../services/runs/news.ts'
 import { createRunProgresses } from '../services/runs/progress.ts'
 import { createRunRequests } from '../services/runs/request.ts'
-import type { Ground } from './ground.ts'
+import type { Ground, Stops } from './ground.ts'
 
 /** The role `gateway`: all that people and machines ask over REST. Runs are waited for wherever they are executed: it follows the store. */
 export function gatewayRoutes(ground: Ground, closing: AbortSignal): readonly Route[] {
@@ -48,4 +49,14 @@ export function gatewayRoutes(ground: Ground, closing: AbortSignal): readonly Ro
     ...reportRoutes(modules),
     ...bugRoutes(modules),
   ]
+}
+
+/** What CI asks for over the message log, carried out by the routes. In memory nobody from outside could publish it. */
+export function startCommands(ground: Ground, routes: readonly Route[], stops: Stops): void {
+  const { messages, access, db, secrets, store, folds, log } = ground
+  if (!messages.durable) return
+  const { authenticate } = access.apiTokens
+  const { mac } = secrets
+  const commands = startTriggerCommands({ messages, routes, authenticate, db, cipher: secrets, mac, store, folds, log })
+  stops.push(() => commands.stop())
 }

@@ -1,7 +1,8 @@
-import { systemClock } from '../contracts/time.ts'
+import { type Clock, systemClock } from '../contracts/time.ts'
 import { type Blobs, createBlobs } from '../platform/blobs.ts'
 import { createCommandMemory, type CommandMemory } from '../platform/commands.ts'
 import type { Config, Role } from '../platform/config.ts'
+import { takeEventStore } from '../platform/event-store/belongs.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
 import { createPostgresEventStore } from '../platform/event-store/postgres.ts'
 import { createIds } from '../platform/ids.ts'
@@ -24,7 +25,7 @@ import { createVisible, type Visible } from '../services/commands/visible.ts'
 import { createWrites, type Writes } from '../services/commands/writes.ts'
 import { createFeed, type Feed } from '../services/feed.ts'
 import { relayMigrations } from '../services/relay.ts'
-import type { Clock } from '../contracts/time.ts'
+import { triggerCommandsMigration } from '../services/trigger-commands/trigger-commands.ts'
 
 /** What must be undone when the process goes down: the last first. */
 export type Stops = (() => Promise<void> | void)[]
@@ -65,7 +66,7 @@ export async function openGround(
 ): Promise<Ground> {
   const reached = <T>(work: () => Promise<T>): Promise<T> => untilReached(work, { log, signal, waiting })
   const has = (role: Role): boolean => config.roles.includes(role)
-  const migrations = [...relayMigrations, leasesMigration, ...accessMigrations]
+  const migrations = [...relayMigrations, leasesMigration, ...accessMigrations, triggerCommandsMigration]
 
   const storage = await reached(() => openStorage(config, migrations, log))
   stops.push(storage.stop)
@@ -76,6 +77,7 @@ export async function openGround(
   const secrets = await reached(() => openSecrets(db, keys.masterKey))
   const store = createPostgresEventStore({ db, log })
   stops.push(() => store.stop())
+  await reached(() => takeEventStore(db, store, 'postgres'))
   const messages = createMemoryMessageLog({ log })
   stops.push(() => messages.stop())
   const models = createProjectionEngine({ db, store, projections, log, feeds: has('projector') })

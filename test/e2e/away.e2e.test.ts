@@ -42,8 +42,10 @@ async function launch(): Promise<{ url: string; process: LaunchedProcess }> {
   return { url, process: started }
 }
 
-async function get(url: string): Promise<{ status: number; body: any }> {
-  // eslint-disable-line typescript/no-explicit-any -- tests look into bodies freely
+// eslint-disable-next-line typescript/no-explicit-any -- tests look into bodies freely
+type Body = any
+
+async function get(url: string): Promise<{ status: number; body: Body }> {
   const answer = await fetch(url)
   return { status: answer.status, body: await answer.json() }
 }
