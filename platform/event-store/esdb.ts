@@ -1,0 +1,369 @@
+import {
+  BACKWARDS,
+  CancelledError,
+  END,
+  EventStoreDBClient,
+  excludeSystemEvents,
+  InvalidArgumentError,
+  jsonEvent,
+  type JSONEventData,
+  MaxAppendSizeExceededError,
+  NO_STREAM,
+  NotLeaderError,
+  type ReadPosition,
+  type RecordedEvent,
+  START as LOG_START,
+  StreamDeletedError,
+  StreamNotFoundError,
+  type StreamingRead,
+  UnavailableError,
+  UnknownError,
+  WrongExpectedVersionError,
+} from '@eventstore/db-client'
+import { type Expected, type Position, type Recorded, type StreamId } from '../../contracts/core.ts'
+import type { Log } from '../log.ts'
+import { pause } from '../pause.ts'
+import { Unavailable } from '../unavailable.ts'
+import { type Encoded, encode, later } from './encode.ts'
+import { esdbAddress } from './esdb/address.ts'
+import { batches } from './esdb/batches.ts'
+import { type Beside, commitPosition, positionText, recorded } from './esdb/record.ts'
+import { StreamTimes } from './esdb/stream-times.ts'
+import { type Draft, type EventStore, MAX_FOLLOW_BATCH, WrongExpectedRevision } from './port.ts'
+
+/** How long a call may be silent. */
+const DEADLINE = 10_000
+/** Pauses before a call is made again that found no connection, or no leader: the client looks for the node anew meanwhile. */
+const AGAIN = [20, 100, 400]
+/** Pauses before a dropped subscription is opened again. */
+const [FIRST_PAUSE, LONGEST_PAUSE] = [100, 5_000]
+/** Streams that one `loadMany` reads at the same time. */
+const READS_AT_ONCE = 16
+/** Events of one page on the way back to the log's last event of ours: most often the very last is, or nothing is new. */
+const HEAD_PAGES = [1, 16, 256]
+const LONGEST_HEAD_PAGE = 1_024
+/** Events that the server may pass over on the way, and batches of these, between two words about where it is; nobody needs them. */
+const SEARCH_WINDOW = 500
+const CHECKPOINT_WINDOWS = 1_000
+
+type Options = Readonly<{ url: string; log: Log; deadline?: number }>
+
+/**
+ * Events in EventStoreDB 22.6 or later, over its frozen client (docs/adr/0002). Positions are commit positions, so that they have gaps.
+ * Events that this platform did not write (the server's own, or of others who share it) are passed over in the log; in a stream of ours
+ * they are an error.
+ *
+ * A call without answer fails as `Unavailable` after `deadline` (milliseconds), one without connection much sooner; the next finds the
+ * server by itself when it is back.
+ */
+export function createEsdbEventStore({
+  url,
+  log,
+  deadline = DEADLINE,
+}: Options): EventStore & { stop(): Promise<void> } {
+  const { connection, credentials, server } = esdbAddress(url)
+  const client = connect(connection)
+  const times = new StreamTimes()
+  const pending = new Set<Promise<unknown>>()
+  /** First nothing new is begun, then nothing goes on. */
+  const [stopping, stopped] = [new AbortController(), new AbortController()]
+  const login = credentials === undefined ? {} : { credentials }
+  /** A node that follows may not know yet what was appended. */
+  const asLeader = { ...login, requiresLeader: true }
+  /** The newest event of ours that was met anywhere, and up to where there is none that is newer. */
+  let [newest, looked] = [0n, 0n]
+  let toldOfForeign = false
+
+  function met(event: Recorded): Recorded {
+    times.saw(event)
+    const position = BigInt(event.position)
+    if (position > newest) newest = position
+    return event
+  }
+
+  /** The event, if it is ours. Whoever shares the server is told of once. */
+  function ours(event: RecordedEvent | undefined): Recorded | undefined {
+    if (event === undefined || event.type.startsWith('$')) return undefined
+    const own = recorded(event)
+    if (own !== undefined) return met(own)
+    if (!toldOfForeign)
+      log.warn({ stream: event.streamId }, 'the event store holds events of others, which are passed over')
+    toldOfForeign = true
+    return undefined
+  }
+
+  /** Calls again where that may help. Appends may be repeated too: they are conditional and carry their ids, so that they have one effect. */
+  async function reached<T>(call: () => Promise<T>): Promise<T> {
+    for (const wait of [...AGAIN, undefined]) {
+      try {
+        return await call()
+      } catch (error) {
+        if (isAnswer(error)) throw error
+        if (wait === undefined || !isPassing(error) || stopped.signal.aborted) throw new Unavailable(server, error)
+        await pause(wait, stopped.signal)
+      }
+    }
+    throw new Unavailable(server, 'given up')
+  }
+
+  /** All that a read hands out. The client sets no deadline on reads. */
+  async function collect<T>(open: () => StreamingRead<T>): Promise<readonly T[]> {
+    const reading = open()
+    // It may fail once more after it was left: an error that nobody listens to would end the process.
+    reading.on('error', () => {})
+    const end = (reason: unknown): void => void reading.destroy(reason as Error)
+    const silence = setTimeout(() => end(new Silence(deadline)), deadline)
+    const stop = (): void => end(stopped.signal.reason)
+    stopped.signal.addEventListener('abort', stop)
+    const found: T[] = []
+    try {
+      stopped.signal.throwIfAborted()
+      for await (const item of reading) {
+        found.push(item)
+        silence.refresh()
+      }
+      return found
+    } catch (error) {
+      reading.cancel().catch(() => {})
+      throw error
+    } finally {
+      clearTimeout(silence)
+      stopped.signal.removeEventListener('abort', stop)
+    }
+  }
+
+  async function read(stream: StreamId, from: bigint, most: number): Promise<readonly Recorded[]> {
+    if (most < 1) return []
+    try {
+      const options = { ...asLeader, fromRevision: from, maxCount: most }
+      const events = await reached(() => collect(() => client.readStream(stream, options)))
+      return events.map(({ event }) => {
+        const own = ours(event)
+        if (own === undefined)
+          throw new Error(`${stream} holds an event (${event?.revision}) that is not of this platform`)
+        return own
+      })
+    } catch (error) {
+      if (error instanceof StreamNotFoundError) return []
+      throw error
+    }
+  }
+
+  async function load(stream: StreamId, { from = 0n, upTo }: { from?: bigint; upTo?: bigint } = {}) {
+    return read(stream, from, upTo === undefined ? Number.MAX_SAFE_INTEGER : Number(upTo - from) + 1)
+  }
+
+  /** The time that the next event of a stream may not precede; undefined when there is no event at `revision`. */
+  async function lastTime(stream: StreamId, revision: bigint): Promise<string | undefined> {
+    return times.at(stream, revision) ?? (await read(stream, revision, 1))[0]?.at
+  }
+
+  async function append(stream: StreamId, expected: Expected, drafts: readonly Draft[]) {
+    const { events } = encode(stream, drafts)
+    if (expected !== 'none' && expected < 0n) throw new WrongExpectedRevision(stream, expected)
+    const last = expected === 'none' ? '' : await lastTime(stream, expected)
+    if (last === undefined) throw new WrongExpectedRevision(stream, expected)
+    const failure = await send(stream, expected, proposals(drafts, events, last))
+    // An answer names the last position alone, and does not tell a repeat from what it repeats; without an answer all is unknown.
+    const first = expected === 'none' ? 0n : expected + 1n
+    const stands = await read(stream, first, events.length).catch((error: unknown) => {
+      throw failure instanceof Unavailable ? failure : error
+    })
+    const end = stands.at(-1)
+    if (end === undefined || events.some(({ id }, index) => stands[index]?.id !== id)) {
+      throw failure ?? new Error(`EventStoreDB accepted an append to ${stream} that does not stand at ${first}`)
+    }
+    return { position: end.position, revision: end.revision, recorded: stands }
+  }
+
+  /** Answers what went wrong: a `WrongExpectedRevision`, or `Unavailable`, which leaves the outcome unknown. */
+  async function send(stream: StreamId, expected: Expected, events: JSONEventData[]): Promise<Error | undefined> {
+    const options = { ...asLeader, expectedRevision: expected === 'none' ? NO_STREAM : expected, deadline } as const
+    try {
+      const call = () => within(deadline, client.appendToStream(stream, events, options))
+      const { success } = await reached(call)
+      return success ? undefined : new WrongExpectedRevision(stream, expected)
+    } catch (error) {
+      if (error instanceof WrongExpectedVersionError) return new WrongExpectedRevision(stream, expected)
+      if (error instanceof Unavailable) return error
+      throw error
+    }
+  }
+
+  async function head(): Promise<Position> {
+    const bottom = newest > looked ? newest : looked
+    let before: ReadPosition = END
+    let top: bigint | undefined
+    for (let page = 0, found = false; !found; page++) {
+      const maxCount = HEAD_PAGES[page] ?? LONGEST_HEAD_PAGE
+      const options = { ...asLeader, direction: BACKWARDS, fromPosition: before, maxCount } as const
+      const events = await reached(() => collect(() => client.readAll(options)))
+      for (const { event } of events) {
+        if (event === undefined) continue
+        const position = commitPosition(event)
+        top ??= position
+        before = { commit: position, prepare: position }
+        found = position <= bottom || ours(event) !== undefined
+        if (found) break
+      }
+      found ||= events.length < maxCount
+    }
+    if (top !== undefined && top > looked) looked = top
+    return positionText(newest)
+  }
+
+  async function* follow(after: Position, given: AbortSignal): AsyncGenerator<readonly Recorded[]> {
+    const signal = AbortSignal.any([given, stopping.signal])
+    let position = BigInt(after)
+    let wait = FIRST_PAUSE
+    let told = ''
+    while (!signal.aborted) {
+      let reason = `${server} ended the subscription`
+      try {
+        for await (const events of subscribe(position, signal)) {
+          // What the server hands out again to a new subscription was seen already.
+          const fresh = events.filter((event) => BigInt(event.position) > position)
+          const last = fresh.at(-1)
+          if (last === undefined) continue
+          position = BigInt(last.position)
+          wait = FIRST_PAUSE
+          told = ''
+          yield fresh
+        }
+      } catch (error) {
+        reason = new Unavailable(server, error).message
+      }
+      if (signal.aborted) return
+      if (reason !== told)
+        log.warn({ reason, position: positionText(position) }, 'a follower of events subscribes anew')
+      told = reason
+      await pause(wait, signal)
+      wait = Math.min(wait * 2, LONGEST_PAUSE)
+    }
+  }
+
+  /** One subscription, from its start until it is dropped. Checkpoints are of no use: they run ahead of the events that are handed out. */
+  async function* subscribe(after: bigint, signal: AbortSignal): AsyncGenerator<readonly Recorded[]> {
+    const subscription = client.subscribeToAll(
+      {
+        ...login,
+        fromPosition: after === 0n ? LOG_START : { commit: after, prepare: after },
+        filter: excludeSystemEvents({ maxSearchWindow: SEARCH_WINDOW, checkpointInterval: CHECKPOINT_WINDOWS }),
+      },
+      { highWaterMark: MAX_FOLLOW_BATCH },
+    )
+    subscription.on('error', () => {})
+    const end = (): void => void subscription.destroy()
+    signal.addEventListener('abort', end)
+    try {
+      if (signal.aborted) return
+      for await (const batch of batches(subscription, MAX_FOLLOW_BATCH)) {
+        const events = batch.flatMap(({ event }) => ours(event) ?? [])
+        if (events.length > 0) yield events
+      }
+    } finally {
+      signal.removeEventListener('abort', end)
+      // What is left of it would wait in the connection for ever.
+      subscription.unsubscribe().catch(() => {})
+    }
+  }
+
+  return {
+    load,
+
+    async loadMany(refs) {
+      const answers: (readonly Recorded[])[] = refs.map(() => [])
+      const waiting = refs.entries()
+      const reader = async (): Promise<void> => {
+        for (const [index, ref] of waiting) answers[index] = await load(ref.stream, ref)
+      }
+      await Promise.all(Array.from({ length: READS_AT_ONCE }, reader))
+      return answers
+    },
+
+    append(stream, expected, drafts) {
+      if (stopping.signal.aborted) return Promise.reject(stopping.signal.reason as Error)
+      const appended = append(stream, expected, drafts)
+      const settled = appended.then(
+        () => {},
+        () => {},
+      )
+      pending.add(settled)
+      void settled.then(() => pending.delete(settled))
+      return appended
+    },
+
+    head,
+    follow,
+
+    async stop() {
+      stopping.abort(new Error('the event store is stopped'))
+      await Promise.all(pending)
+      stopped.abort(stopping.signal.reason)
+      await client.dispose()
+    },
+  }
+}
+
+function connect(connection: string): EventStoreDBClient {
+  const client = parsed(connection)
+  // Asked whether the server takes appends in one lasting call, the client is told that it does not. That way of its is beyond use: an
+  // error of any connection fails all appends under way in the process, an answer that comes after it ends the process, and so does a
+  // second append that waits to be sent. Each append is a call of its own, with its own deadline.
+  return Object.assign(client, { supports: () => Promise.resolve(false) })
+}
+
+function parsed(connection: string): EventStoreDBClient {
+  try {
+    return EventStoreDBClient.connectionString(connection)
+  } catch {
+    // The error may repeat the string, and what was not recognised in it may be a password.
+    throw new TypeError('EVENTSTOREDB_URL is not a connection string of EventStoreDB')
+  }
+}
+
+function proposals(drafts: readonly Draft[], events: readonly Encoded[], last: string): JSONEventData[] {
+  // The client writes data and metadata by JSON.stringify, as `encode` does.
+  return drafts.map(({ id, type, data, meta }, index) => {
+    const metadata: Beside = { at: later(last, events[index]?.at ?? ''), meta }
+    return jsonEvent({ id, type, data: data as Record<string, unknown>, metadata })
+  })
+}
+
+/** The client looks for a cluster's leader without a deadline. */
+async function within<T>(milliseconds: number, call: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const silence = setTimeout(() => reject(new Silence(milliseconds)), milliseconds)
+  try {
+    return await Promise.race([call, promise])
+  } finally {
+    clearTimeout(silence)
+  }
+}
+
+class Silence extends Error {
+  constructor(milliseconds: number) {
+    super(`no answer within ${milliseconds} ms`)
+  }
+}
+
+/** What the server has decided; everything else that the client throws is about the way to it. */
+function isAnswer(error: unknown): boolean {
+  return (
+    error instanceof WrongExpectedVersionError ||
+    error instanceof StreamNotFoundError ||
+    error instanceof StreamDeletedError ||
+    error instanceof InvalidArgumentError ||
+    error instanceof MaxAppendSizeExceededError
+  )
+}
+
+/** No connection, a lost one, or a node that does not lead any more: the client looks for the node anew before the next call. */
+function isPassing(error: unknown): boolean {
+  return (
+    error instanceof UnavailableError ||
+    error instanceof CancelledError ||
+    error instanceof NotLeaderError ||
+    error instanceof UnknownError
+  )
+}

@@ -1,0 +1,20 @@
+import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
+import type streams from '@eventstore/db-client/generated/streams_pb.js'
+import type { ServerWritableStream } from '@grpc/grpc-js'
+
+export type Reading = ServerWritableStream<streams.ReadReq, streams.ReadResp>
+
+/** Writes as fast as the client reads; `lagging`, asked meanwhile, ends the wait when it says so. */
+export async function send(
+  call: Reading,
+  response: streams.ReadResp,
+  gone: AbortSignal,
+  lagging: () => boolean = () => false,
+): Promise<void> {
+  if (call.write(response)) return
+  while (!gone.aborted && call.writableNeedDrain && !lagging()) {
+    const given = { signal: gone }
+    await Promise.race([once(call, 'drain', given), setTimeout(20, undefined, given)]).catch(() => {})
+  }
+}

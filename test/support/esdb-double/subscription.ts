@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import type streams from '@eventstore/db-client/generated/streams_pb.js'
+import { status } from '@grpc/grpc-js'
+import type { Entry, Log } from './log.ts'
+import { caughtUp, checkpoint, confirmation, readEvent } from './messages.ts'
+import type { Node } from './node.ts'
+import { type Reading, send } from './send.ts'
+
+/** Events that are looked at between two checkpoints, times the client's multiplier, where it names no window. */
+const DEFAULT_WINDOW = 32
+
+/** Hands out `$all` from behind a position on, for ever: what the filter lets through, and a checkpoint now and then. */
+export async function subscribe(node: Node, call: Reading, gone: AbortController): Promise<void> {
+  const { log, faults, subscriptions } = node
+  const options = call.request.getOptions()
+  const filter = options?.getFilter()
+  const wanted = filterOf(filter)
+  const interval = intervalOf(filter)
+  const end = (error: { code: number; details: string }): void => {
+    gone.abort()
+    call.emit('error', error)
+  }
+  subscriptions.add(end)
+  gone.signal.addEventListener('abort', () => subscriptions.delete(end))
+
+  let index = Math.max(0, firstIndex(log, options?.getAll()) - faults.repeated)
+  faults.repeated = 0
+  let live = false
+  const lagging = (): boolean => log.entries.length - index > faults.mostLag
+  call.write(confirmation(randomUUID()))
+  for (let considered = 1; !gone.signal.aborted;) {
+    await faults.awake
+    const entry = log.entries[index]
+    if (entry === undefined) {
+      if (!live) call.write(caughtUp())
+      live = true
+      await log.grown(gone.signal)
+      continue
+    }
+    index++
+    if (wanted(entry)) await send(call, readEvent(entry), gone.signal, lagging)
+    if (considered++ % interval === 0) await send(call, checkpoint(entry.position), gone.signal, lagging)
+    if (call.writableNeedDrain && lagging()) {
+      end({ code: status.ABORTED, details: 'Operation timed out: consumer too slow' })
+    }
+  }
+}
+
+function firstIndex(log: Log, place: streams.ReadReq.Options.AllOptions | undefined): number {
+  const position = place?.getPosition()?.getCommitPosition()
+  if (position !== undefined) return log.indexAt(BigInt(position) + 1n)
+  return place?.hasEnd() ? log.entries.length : 0
+}
+
+type Filter = streams.ReadReq.Options.FilterOptions | undefined
+
+/** Only what is filtered has checkpoints. */
+function intervalOf(filter: Filter): number {
+  if (filter === undefined) return Infinity
+  return (filter.getMax() || DEFAULT_WINDOW) * (filter.getCheckpointintervalmultiplier() || 1)
+}
+
+function filterOf(filter: Filter): (entry: Entry) => boolean {
+  const expression = filter?.getEventType() ?? filter?.getStreamIdentifier()
+  if (!filter || !expression) return () => true
+  const text = (entry: Entry): string => (filter.hasEventType() ? entry.type : entry.stream)
+  const prefixes = expression.getPrefixList()
+  if (expression.getRegex() === '') return (entry) => prefixes.some((prefix) => text(entry).startsWith(prefix))
+  const pattern = new RegExp(expression.getRegex())
+  return (entry) => pattern.test(text(entry))
+}
