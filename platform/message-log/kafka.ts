@@ -1,0 +1,137 @@
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import type { KafkaConfig } from '../config.ts'
+import type { Log } from '../log.ts'
+import { pause } from '../pause.ts'
+import { Unavailable } from '../unavailable.ts'
+import { clientLog } from './kafka/client-log.ts'
+import { isTopicGone } from './kafka/errors.ts'
+import { Handling } from './kafka/handling.ts'
+import { keptAdmin } from './kafka/kept-admin.ts'
+import { type OpenLink, type Patience, securityOf } from './kafka/link.ts'
+import { takePart } from './kafka/membership.ts'
+import { stopIdlePolling } from './kafka/polling.ts'
+import { createPublisher } from './kafka/publisher.ts'
+import { createSockets } from './kafka/sockets.ts'
+import { createTopics } from './kafka/topics.ts'
+import { within } from './kafka/within.ts'
+import type { Handled, Message, MessageLog, Subscription } from './port.ts'
+
+/** Milliseconds until a consumer that broke off begins anew, from failure to failure; and how long one must have lasted to begin with the first. */
+const FIRST_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 5_000
+const LASTED_MS = 60_000
+
+const REACH_MS = 2_000
+/** Whoever asks, asks again. */
+const ASKING_ONCE: Patience = { connect: 1_500, request: 1_500, retry: { retries: 0 } }
+const MAKING_TOPICS: Patience = { connect: 3_000, request: 10_000, retry: { retries: 2, initialRetryTime: 100 } }
+
+/** Milliseconds that consumers have to end at `stop`. */
+const STOP_MS = 5_000
+
+/**
+ * A message log on Kafka. It connects at first use, makes the topics that it meets, and goes on trying where the brokers are away:
+ * `publish` for half a minute, `consume` until it is aborted. `stop` ends both.
+ */
+export function createKafkaMessageLog(
+  config: KafkaConfig,
+  { log, clientId = 'testledger' }: { log: Log; clientId?: string },
+): MessageLog & { stop(): Promise<void> } {
+  stopIdlePolling()
+  const server = `Kafka at ${config.brokers.join(', ')}`
+  const logCreator = clientLog(log)
+
+  const open: OpenLink = async ({ connect, request, retry }) => {
+    const sockets = createSockets()
+    const kafka = new Kafka({
+      ...(await securityOf(config)),
+      clientId,
+      brokers: [...config.brokers],
+      connectionTimeout: connect,
+      requestTimeout: request,
+      retry,
+      socketFactory: sockets.open,
+      logLevel: logLevel.WARN,
+      logCreator,
+    })
+    return { kafka, cut: sockets.cut }
+  }
+
+  const maker = keptAdmin(open, MAKING_TOPICS)
+  const asker = keptAdmin(open, ASKING_ONCE)
+  const topics = createTopics(maker, config)
+  const publisher = createPublisher({ open, topics, server, partitioner: Partitioners.DefaultPartitioner })
+  const named = (name: string): string => `${config.prefix}${name}`
+  const stopped = new AbortController()
+  const consuming = new Set<Promise<void>>()
+  let asking: Promise<unknown> | undefined
+
+  /**
+   * Takes part again and again: a consumer of kafkajs that has crashed is over, and a process that ended with it would end all that it does
+   * besides.
+   */
+  async function consume(
+    subscription: Subscription,
+    handler: (message: Message) => Promise<Handled>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { topic, group } = subscription
+    const dead = `${topic}.dead`
+    const handling = new Handling({ topic, handler, park: (message) => publisher.publish(dead, [message]), log })
+    let pauseMs = FIRST_PAUSE_MS
+    while (!signal.aborted) {
+      const begun = performance.now()
+      try {
+        await topics.ensure(topic)
+        await topics.ensure(dead)
+        await takePart({ open, handling, sessionMs: config.sessionMs }, subscription, signal)
+      } catch (error) {
+        if (signal.aborted) break
+        if (isTopicGone(error)) topics.forget(topic)
+        const reason = error instanceof Error ? error.message : String(error)
+        log.warn({ server, topic, group, reason }, 'messages cannot be consumed, and it is tried again')
+        if (performance.now() - begun > LASTED_MS) pauseMs = FIRST_PAUSE_MS
+        await pause(pauseMs, signal)
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+      }
+    }
+    await handling.leave()
+  }
+
+  return {
+    durable: true,
+
+    publish: (topic, messages) => publisher.publish(named(topic), messages),
+
+    async consume({ topic, group, from }, handler, signal) {
+      const ending = AbortSignal.any([signal, stopped.signal])
+      const consumption = consume({ topic: named(topic), group: named(group), from }, handler, ending)
+      consuming.add(consumption)
+      try {
+        await consumption
+      } finally {
+        consuming.delete(consumption)
+      }
+    },
+
+    async reach() {
+      asking ??= within(
+        REACH_MS,
+        asker.use((admin) => admin.describeCluster()),
+      ).finally(() => (asking = undefined))
+      try {
+        await asking
+      } catch (error) {
+        throw new Unavailable(server, error)
+      }
+    },
+
+    async stop() {
+      stopped.abort(new Error('the message log is stopped'))
+      await within(STOP_MS, Promise.all(consuming)).catch(() => {})
+      await publisher.stop()
+      maker.stop()
+      asker.stop()
+    },
+  }
+}

@@ -1,0 +1,244 @@
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs'
+import type { Message, Subscription } from '../port.ts'
+import type { Handling } from './handling.ts'
+import type { Link, OpenLink, Patience } from './link.ts'
+import { Partition } from './partition.ts'
+import { within } from './within.ts'
+
+/** Milliseconds between two notes to the broker of how far the group is. */
+const COMMIT_MS = 1_000
+
+/** Milliseconds that the broker holds an answer back while there is nothing: so long does one that has nothing to do take to stop. */
+const FETCH_MS = 250
+
+/** Milliseconds that saying goodbye may take; the broker finds out by itself then. */
+const GOODBYE_MS = 3_000
+
+/**
+ * What survives a broker that is away for a minute and a half without leaving the group: whoever joins anew has to wait until the broker
+ * has missed the old member for a whole session.
+ */
+const PATIENCE: Patience = {
+  connect: 3_000,
+  request: 10_000,
+  retry: { retries: 50, initialRetryTime: 100, maxRetryTime: 2_000 },
+}
+
+type Commit = EachBatchPayload['commitOffsetsIfNecessary']
+
+/**
+ * Takes part in a consumer group until `signal` is aborted and what is under way is handled; throws when it cannot go on. What is fetched
+ * goes to `handling` at once, so that heartbeats never wait for a handler, and the group's offset follows what is handled.
+ */
+export async function takePart(
+  deps: Readonly<{ open: OpenLink; handling: Handling; sessionMs: number }>,
+  { topic, group, from }: Subscription,
+  signal: AbortSignal,
+): Promise<void> {
+  const link = await deps.open(PATIENCE)
+  const consumer = link.kafka.consumer({
+    groupId: group,
+    sessionTimeout: deps.sessionMs,
+    heartbeatInterval: Math.min(3_000, Math.floor(deps.sessionMs / 4)),
+    // Nobody keeps a rebalance waiting longer: no handler holds up a heartbeat.
+    rebalanceTimeout: deps.sessionMs,
+    maxWaitTimeInMs: FETCH_MS,
+    minBytes: 1,
+    allowAutoTopicCreation: false,
+    // A crash ends this membership, and who called makes another one.
+    retry: { ...PATIENCE.retry, restartOnFailure: async () => false },
+  })
+  const membership = new Membership(consumer, topic, deps.handling)
+  const broken = Promise.withResolvers<never>()
+  broken.promise.catch(() => {})
+  consumer.on(consumer.events.CRASH, ({ payload }) => broken.reject(payload.error))
+  const committing = setInterval(() => void membership.commit(), COMMIT_MS)
+  const watching = setInterval(() => {
+    if (membership.silentMs > 2 * deps.sessionMs + 30_000) broken.reject(new Error('it gave no sign of life'))
+  }, COMMIT_MS)
+  const aborted = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => aborted.resolve(), { once: true })
+  if (signal.aborted) aborted.resolve()
+
+  const starting = start(consumer, membership, topic, from)
+  starting.catch(broken.reject)
+  try {
+    await Promise.race([aborted.promise, broken.promise])
+    membership.pause()
+    await deps.handling.leave()
+    await within(GOODBYE_MS, membership.commit()).catch(() => {})
+  } finally {
+    clearInterval(committing)
+    clearInterval(watching)
+    membership.end()
+    await goodbye(consumer, starting, link)
+  }
+}
+
+async function start(
+  consumer: Consumer,
+  membership: Membership,
+  topic: string,
+  from: Subscription['from'],
+): Promise<void> {
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: from === 'start' })
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    eachBatch: async (payload) => membership.take(payload),
+  })
+}
+
+/** One that is told to disconnect while it joins goes on joining, and is a member that nobody hears of: it is waited for, or cut off. */
+async function goodbye(consumer: Consumer, starting: Promise<void>, { cut }: Link): Promise<void> {
+  const leaving = starting.catch(() => {}).then(() => consumer.disconnect())
+  await within(GOODBYE_MS, leaving).catch(() => {})
+  cut()
+}
+
+class Membership {
+  readonly #consumer: Consumer
+  readonly #topic: string
+  readonly #handling: Handling
+  readonly #partitions = new Map<number, Partition>()
+  readonly #paused = new Set<Partition>()
+  #member: string | undefined
+  #commit: Commit | undefined
+  #committing: Promise<void> = Promise.resolve()
+  #sign = performance.now()
+  #ended = false
+
+  constructor(consumer: Consumer, topic: string, handling: Handling) {
+    this.#consumer = consumer
+    this.#topic = topic
+    this.#handling = handling
+    const { GROUP_JOIN, REBALANCING, FETCH } = consumer.events
+    consumer.on(GROUP_JOIN, ({ payload }) => this.#assigned(payload))
+    // Said before the group is joined again: others need not begin with what we have done.
+    consumer.on(REBALANCING, () => void this.commit())
+    consumer.on(FETCH, () => void (this.#sign = performance.now()))
+  }
+
+  /** Milliseconds since it has heard of the broker. */
+  get silentMs(): number {
+    return performance.now() - this.#sign
+  }
+
+  /** Fetches nothing more. */
+  pause(): void {
+    this.#ended = true
+    this.#tell(() => this.#consumer.pause([{ topic: this.#topic }]))
+  }
+
+  /** Forgets what was fetched and is not begun. */
+  end(): void {
+    this.#ended = true
+    for (const partition of this.#partitions.values()) this.#handling.drop(partition)
+    this.#partitions.clear()
+  }
+
+  /**
+   * Tells the group how far each partition is. Nothing is tried again: where it fails the next one says more, and to whom has lost a partition
+   * meanwhile the old offset must not be told once more under the new membership, which could put the group back.
+   */
+  commit(): Promise<void> {
+    this.#committing = this.#committing.then(() => this.#commitOnce()).catch(() => {})
+    return this.#committing
+  }
+
+  async #commitOnce(): Promise<void> {
+    const moved = [...this.#partitions].flatMap(([id, partition]) => {
+      const { position, committed } = partition
+      return position === undefined || position === committed ? [] : [{ id, partition, position }]
+    })
+    if (moved.length === 0) return
+    const partitions = moved.map(({ id, position }) => ({ partition: id, offset: String(position) }))
+    await this.#commit?.({ topics: [{ topic: this.#topic, partitions }] })
+    for (const { partition, position } of moved) partition.committed = position
+  }
+
+  /**
+   * The group was joined, for the first time or again. What the same member keeps goes on where it was; of all else what is not begun is
+   * dropped: it comes again to whom it belongs now, from the group's offset.
+   */
+  #assigned({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
+    this.#sign = performance.now()
+    const now = this.#ended ? [] : (memberAssignment[this.#topic] ?? [])
+    const same = memberId === this.#member
+    this.#member = memberId
+    for (const [id, partition] of this.#partitions) {
+      if (same && now.includes(id)) continue
+      this.#partitions.delete(id)
+      this.#paused.delete(partition)
+      this.#handling.drop(partition)
+    }
+    for (const id of now) {
+      const kept = this.#partitions.get(id)
+      if (kept === undefined) {
+        this.#partitions.set(id, new Partition())
+        this.#tell(() => this.#consumer.resume([{ topic: this.#topic, partitions: [id] }]))
+      } else if (kept.next !== undefined) {
+        this.#consumer.seek({ topic: this.#topic, partition: id, offset: String(kept.next) })
+      }
+    }
+  }
+
+  take({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): void {
+    this.#commit = commitOffsetsIfNecessary
+    const id = batch.partition
+    let partition = this.#partitions.get(id)
+    const [first] = batch.messages
+    // Fetched for an earlier membership, or while it stops.
+    if (this.#ended || partition === undefined || first === undefined) return
+    if (partition.next !== undefined && Number(first.offset) < partition.next) {
+      // The log was made anew, or has lost its end: what we know of its offsets is of another log.
+      this.#handling.drop(partition)
+      partition = new Partition()
+      this.#partitions.set(id, partition)
+    }
+    for (const message of batch.messages) this.#add(partition, id, message)
+    partition.fetchedUpTo(Number(batch.lastOffset()))
+    resolveOffset(batch.lastOffset())
+    if (!partition.full) return
+    this.#paused.add(partition)
+    this.#consumer.pause([{ topic: this.#topic, partitions: [id] }])
+  }
+
+  #add(partition: Partition, id: number, message: EachBatchPayload['batch']['messages'][number]): void {
+    const offset = Number(message.offset)
+    partition.add(offset, (message.key?.length ?? 0) + (message.value?.length ?? 0))
+    this.#handling.add({
+      // What has no key has no order.
+      lane: message.key === null ? `${id}:${offset}` : `${id}/${message.key.toString()}`,
+      message: decoded(message),
+      source: partition,
+      done: () => {
+        partition.handled(offset)
+        if (!partition.roomy || !this.#paused.delete(partition) || this.#ended) return
+        this.#tell(() => this.#consumer.resume([{ topic: this.#topic, partitions: [id] }]))
+      },
+    })
+  }
+
+  /** kafkajs throws when it is told something while it is not running; then it has forgotten it all. */
+  #tell(say: () => void): void {
+    try {
+      say()
+    } catch {
+      // It is told again when it has joined.
+    }
+  }
+}
+
+function decoded({ key, value, headers = {} }: EachBatchPayload['batch']['messages'][number]): Message {
+  const texts = Object.entries(headers).flatMap(([name, given]) => {
+    const [text] = Array.isArray(given) ? given : [given]
+    return text === undefined ? [] : [[name, text.toString()] as const]
+  })
+  return {
+    key: key?.toString() ?? '',
+    value: value?.toString() ?? '',
+    ...(texts.length > 0 && { headers: Object.fromEntries(texts) }),
+  }
+}
