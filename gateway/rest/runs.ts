@@ -48,15 +48,16 @@ const settings = {
   url: ofBuild('构建的网址'),
 }
 
-const body = z.object({
+/** The body of the call that runs cases; those below of a scene's and of a task's. */
+export const runCaseBody = z.object({
   ...settings,
   cases: oneOrOther(isJsonObject, unsaved, id('已保存用例的id'), '必须是用例对象或已保存用例的id'),
 })
 
 const query = z.object({ wait: flag('为 false 时不等待运行结束').default(true) })
 
-const sceneBody = z.object({ ...settings, scene: id('运行的测试业务流id') })
-const taskBody = z.object({
+export const runSceneBody = z.object({ ...settings, scene: id('运行的测试业务流id') })
+export const runTaskBody = z.object({
   ...settings,
   task: id('运行的任务id'),
   concurrency: integer('同时运行的业务流数，默认为任务的', { min: 1, max: MOST_CONCURRENT }).optional(),
@@ -113,7 +114,7 @@ export function runRoutes(modules: RunModules): readonly Route[] {
       summary: '运行接口测试用例',
       source: 'seed 000 接口测试模块 2.6',
       query,
-      body,
+      body: runCaseBody,
       example: PRINTED_RUN,
       answers: [
         {
@@ -137,7 +138,7 @@ export function runRoutes(modules: RunModules): readonly Route[] {
       summary: '运行测试业务流',
       source: 'seed 000 五.1.5',
       query,
-      body: sceneBody,
+      body: runSceneBody,
       example: { env: 2, scene: 1 },
       answers: [
         {
@@ -161,7 +162,7 @@ export function runRoutes(modules: RunModules): readonly Route[] {
       summary: '运行测试任务',
       source: 'seed 000 六.1.6',
       query,
-      body: taskBody,
+      body: runTaskBody,
       example: { env: 2, task: 1 },
       answers: [
         {
