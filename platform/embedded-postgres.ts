@@ -72,7 +72,12 @@ const settings = {
  * @throws EmbeddedPostgresUnavailable when no server can run on this system
  * @throws Error with the server's own words when it does not start
  */
-export async function startEmbeddedPostgres(options: { dataDir: string; log: Log }): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(options: {
+  dataDir: string
+  log: Log
+  /** Beside and instead of the usual ones, for a server that is not for one platform alone. */
+  settings?: Readonly<Record<string, string>>
+}): Promise<EmbeddedPostgres> {
   const { log } = options
   const dataDir = await realpath(options.dataDir)
   const cluster = clusterOf(dataDir)
@@ -85,7 +90,7 @@ export async function startEmbeddedPostgres(options: { dataDir: string; log: Log
   const socketDirectory = await makeSocketDirectory(dataDir, runAs)
 
   const args = ['-D', cluster, '-k', socketDirectory, '-p', '5432']
-  for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`)
+  for (const [name, value] of Object.entries({ ...settings, ...options.settings })) args.push('-c', `${name}=${value}`)
   const server = await startServer(host, args, log)
   log.info({ pid: server.pid, runAs: runAs.name, version: major }, 'the embedded database is ready')
   return serving(server, dataDir, {

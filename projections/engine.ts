@@ -185,7 +185,10 @@ class Engine implements ProjectionEngine {
         signal,
       )
       try {
-        await this.#term.run(() => (wait = 100))
+        await this.#term.run(() => {
+          wait = 100
+          this.#options.log.info({ lock: 'projector' }, 'this process leads')
+        })
       } catch (error) {
         this.#options.log.warn({ reason: reasonOf(error) }, 'projections are given back and taken up again')
         await pause(wait, signal)
