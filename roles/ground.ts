@@ -9,6 +9,7 @@ import { createIds } from '../platform/ids.ts'
 import { type Keys, loadKeys } from '../platform/keys.ts'
 import { createLeases, type Leases, leasesMigration } from '../platform/leases.ts'
 import type { Logger } from '../platform/logger.ts'
+import { createKafkaMessageLog } from '../platform/message-log/kafka.ts'
 import { createMemoryMessageLog } from '../platform/message-log/memory.ts'
 import type { MessageLog } from '../platform/message-log/port.ts'
 import { untilReached } from '../platform/reach.ts'
@@ -78,7 +79,7 @@ export async function openGround(
   const store = createPostgresEventStore({ db, log })
   stops.push(() => store.stop())
   await reached(() => takeEventStore(db, store, 'postgres'))
-  const messages = createMemoryMessageLog({ log })
+  const messages = config.kafka ? createKafkaMessageLog(config.kafka, { log }) : createMemoryMessageLog({ log })
   stops.push(() => messages.stop())
   const models = createProjectionEngine({ db, store, projections, log, feeds: has('projector') })
   stops.push(() => models.stop())
