@@ -15,7 +15,8 @@ RUN apt-get update \
   && install --directory --owner=1000 --group=1000 /data
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
-COPY . .
+# Readable for that user, whatever umask they were checked out under.
+COPY --chmod=755 . .
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8600 DATA_DIR=/data
 # By number, so that a platform that asks for a user who is not root can see it.
 USER 1000:1000

@@ -151,6 +151,14 @@ test.each(['10.231.86.0/24', '192.168.77.0/24'])(
   },
 )
 
+test('docs/operations.md names everything that .env may say', () => {
+  const asked = [...readFileSync(COMPOSE_FILE, 'utf8').matchAll(/\$\{([A-Z_]+)/g)].map(([, name]) => name)
+  const documentation = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const [, listed = ''] = /^What `\.env` may say besides the four secrets: ([^.]*)\./m.exec(documentation) ?? []
+  const named = [...listed.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name)
+  expect([...named, ...SECRETS].toSorted()).toEqual([...new Set(asked)].toSorted())
+})
+
 test('there are connections for some copies of each role', () => {
   const [, connections] = services.postgres?.command?.join(' ').match(/max_connections=(\d+)/) ?? []
   expect(Number(connections)).toBeGreaterThanOrEqual(roles.length * 3 * 30)

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { access, glob, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -7,25 +6,17 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { REQUEST_KEYS } from '../../contracts/case.ts'
 import { VARIABLES } from '../../platform/config.ts'
 import { ADMIN, startTestPlatform, type TestPlatform } from '../support/platform.ts'
+import { README, section, takeTour, typed } from '../support/tour.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const README = await readFile(join(ROOT, 'README.md'), 'utf8')
-
-/** The text from one heading of the second level to the next. */
-function section(heading: string): string {
-  const [, text] = README.split(`\n## ${heading}\n`)
-  if (text === undefined) throw new Error(`README.md has no section ${heading}`)
-  return text.split('\n## ')[0] ?? ''
-}
 
 describe("README's tour with curl, as it is printed", () => {
   let platform: TestPlatform
   let printed: readonly string[]
   beforeAll(async () => {
     platform = await startTestPlatform()
-    const blocks = [...section('A tour with curl').matchAll(/^```bash\n(.*?)^```$/gms)].map(([, block = '']) => block)
-    expect(blocks.length).toBeGreaterThan(3)
-    printed = (await bash(blocks.join('\n'), { BASE: platform.url, ADMIN_PASSWORD: ADMIN.password })).trim().split('\n')
+    expect(typed('A tour with curl').length).toBeGreaterThan(3)
+    printed = await takeTour(platform.url, ADMIN.password)
   }, 120_000)
   afterAll(() => platform.stop(), 60_000)
 
@@ -59,18 +50,6 @@ describe("README's tour with curl, as it is printed", () => {
     ])
   })
 })
-
-function bash(script: string, environment: Readonly<Record<string, string>>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      'bash',
-      ['-euo', 'pipefail', '-c', script],
-      { env: { PATH: process.env.PATH, TMPDIR: tmpdir(), ...environment } },
-      (error, stdout, stderr) =>
-        error ? reject(new Error(`${error.message}\n${stdout}\n${stderr}`)) : resolve(stdout),
-    )
-  })
-}
 
 test('the Chinese README has the same commands, the same table of variables and the same sections', async () => {
   const chinese = await readFile(join(ROOT, 'README.zh-CN.md'), 'utf8')
