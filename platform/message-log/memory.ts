@@ -1,12 +1,10 @@
 import type { Log } from '../log.ts'
+import { KeyedQueues, MOST_KEYS } from './keyed-queues.ts'
+import { withReason } from './parking.ts'
 import type { Handled, Message, MessageLog, Subscription } from './port.ts'
 
 /** Unhandled messages of a topic beyond which `publish` waits; so many of the newest are kept for groups that begin at the start. */
 const MOST_MESSAGES = 10_000
-/** Keys that one consumer handles at the same time. A key that waits for its next try is not counted. */
-const MOST_KEYS = 64
-const FIRST_PAUSE_MS = 10
-const LONGEST_PAUSE_MS = 5_000
 
 type Handler = (message: Message) => Promise<Handled>
 type Consumer = { readonly handler: Handler; busy: number; leaving: boolean; readonly left: () => void }
@@ -117,17 +115,11 @@ class Topic {
   }
 }
 
-/**
- * The consumers that share a topic's messages. A key is in one of three situations: `ready` (its first message may be handled), being
- * handled, or pausing after a failure. Only the first message of a key is ever handled, so that its messages stay in order.
- */
+/** The consumers that share a topic's messages. */
 class Group {
   readonly #outlets: Outlets
-  readonly #queues = new Map<string, Message[]>()
-  readonly #ready = new Set<string>()
+  readonly #queues = new KeyedQueues<Message>(() => this.#assign())
   readonly #consumers = new Set<Consumer>()
-  /** Milliseconds that a key waits after its next failure; only keys whose first message has failed. */
-  readonly #pauses = new Map<string, number>()
   #assigning = false
   unhandled = 0
 
@@ -137,14 +129,7 @@ class Group {
 
   add(message: Message): void {
     this.unhandled++
-    const queue = this.#queues.get(message.key)
-    if (queue !== undefined) {
-      queue.push(message)
-      return
-    }
-    this.#queues.set(message.key, [message])
-    this.#ready.add(message.key)
-    this.#assign()
+    this.#queues.add(message.key, message)
   }
 
   /** Takes part until `signal` is aborted; resolves when the handlers under way are done. */
@@ -174,12 +159,10 @@ class Group {
 
   /** Gives ready keys to the consumers that do least. */
   #assignReady(): void {
-    for (const key of this.#ready) {
-      const consumer = this.#idlest()
-      const message = this.#queues.get(key)?.[0]
-      if (consumer === undefined || message === undefined) return
-      this.#ready.delete(key)
-      void this.#handle(key, message, consumer)
+    for (let consumer = this.#idlest(); consumer !== undefined; consumer = this.#idlest()) {
+      const message = this.#queues.begin()?.item
+      if (message === undefined) return
+      void this.#handle(message, consumer)
     }
   }
 
@@ -191,44 +174,20 @@ class Group {
     return idlest
   }
 
-  async #handle(key: string, message: Message, consumer: Consumer): Promise<void> {
+  async #handle(message: Message, consumer: Consumer): Promise<void> {
     consumer.busy++
     try {
       const outcome = await consumer.handler(message)
       if (outcome !== 'done') this.#outlets.park(withReason(outcome.instead ?? message, outcome.park))
-      this.#next(key)
+      this.#queues.done(message.key)
+      this.unhandled--
+      this.#outlets.handled()
     } catch (error) {
       this.#outlets.failed(message, error)
-      this.#pause(key)
+      this.#queues.failed(message.key)
     }
     consumer.busy--
     if (consumer.leaving && consumer.busy === 0) consumer.left()
     this.#assign()
   }
-
-  /** The first message of a key is done with: the next may be handled, after those of the keys that wait already. */
-  #next(key: string): void {
-    const queue = this.#queues.get(key)
-    queue?.shift()
-    this.#pauses.delete(key)
-    if (queue === undefined || queue.length === 0) this.#queues.delete(key)
-    else this.#ready.add(key)
-    this.unhandled--
-    this.#outlets.handled()
-  }
-
-  /** After a failure, growing. */
-  #pause(key: string): void {
-    const pause = this.#pauses.get(key) ?? FIRST_PAUSE_MS
-    this.#pauses.set(key, Math.min(pause * 2, LONGEST_PAUSE_MS))
-    setTimeout(() => {
-      this.#ready.add(key)
-      this.#assign()
-    }, pause).unref()
-  }
-}
-
-/** The reason of a parked message stands in its header `reason`. */
-function withReason(message: Message, reason: string): Message {
-  return { ...message, headers: { ...message.headers, reason } }
 }

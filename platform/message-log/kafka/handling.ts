@@ -1,5 +1,6 @@
 import type { Log } from '../../log.ts'
 import { KeyedQueues, MOST_KEYS } from '../keyed-queues.ts'
+import { withReason } from '../parking.ts'
 import type { Handled, Message } from '../port.ts'
 
 /** A message that was fetched. */
@@ -86,9 +87,4 @@ export class Handling {
     if (this.#busy === 0) this.#left?.()
     this.#begin()
   }
-}
-
-/** The reason of a parked message stands in its header `reason`. */
-function withReason(message: Message, reason: string): Message {
-  return { ...message, headers: { ...message.headers, reason } }
 }
