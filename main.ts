@@ -53,17 +53,18 @@ export async function startPlatform(
   let front: Front | undefined
   const stop = async (): Promise<void> => {
     stopping.abort()
-    front?.leave()
+    const left = front?.leave(GRACE)
     // Short runs end, longer ones their case under way; what is left is given back. Who waits for one is told what there is of it
     // before the connection is cut.
     setTimeout(() => leavingSoon.abort(), GRACE / 4).unref()
     setTimeout(() => leavingNow.abort(), GRACE / 2).unref()
     setTimeout(() => closing.abort(), GRACE - 2_000).unref()
+    await left
     for (const each of stops.splice(0).toReversed()) await each()
+    await front?.stop(GRACE / 8)
   }
   const listen = async (): Promise<Front> => {
     const opened = await openFront(config)
-    stops.push(() => opened.stop(GRACE))
     log.info({ url: opened.url, roles: config.roles }, 'listening')
     return opened
   }

@@ -13,8 +13,8 @@ export type Front = Readonly<{
   waits(reason: string): void
   /** The start is over: `handler` answers from now on. */
   serve(handler: RequestListener): void
-  /** The process goes down: what comes from now on is refused, what is under way ends. */
-  leave(): void
+  /** The process goes down: what comes from now on is refused. Resolves when what is under way has ended, after `graceMs` at the latest. */
+  leave(graceMs: number): Promise<void>
   /** Accepts nothing more, and cuts what has not ended after `graceMs`. */
   stop(graceMs: number): Promise<void>
 }>
@@ -23,6 +23,13 @@ export type Front = Readonly<{
 export async function openFront({ host, port }: { host: string; port: number }): Promise<Front> {
   let handler: RequestListener = instead('start', '服务正在启动，请稍后重试', () => reason)
   let reason = 'starting'
+  const underWay = new Set<ServerResponse>()
+  const idle = Promise.withResolvers<void>()
+  let leaving = false
+  const ended = (response: ServerResponse): void => {
+    underWay.delete(response)
+    if (leaving && underWay.size === 0) idle.resolve()
+  }
   const http = await serveHttp({ handler: (request, response) => handler(request, response), host, port })
   return {
     url: http.url,
@@ -30,10 +37,21 @@ export async function openFront({ host, port }: { host: string; port: number }):
       reason = why
     },
     serve(own) {
-      handler = own
+      if (leaving) return
+      handler = (request, response) => {
+        underWay.add(response)
+        response.once('close', () => ended(response))
+        own(request, response)
+      }
     },
-    leave() {
+    async leave(graceMs) {
+      leaving = true
       handler = instead('stop', '服务正在停止，请稍后重试', () => 'going down')
+      // Who waits on an open connection for nothing but its next request is not under way.
+      if (underWay.size === 0) return
+      const late = setTimeout(() => idle.resolve(), graceMs)
+      await idle.promise
+      clearTimeout(late)
     },
     stop: (graceMs) => http.stop(graceMs),
   }

@@ -45,13 +45,27 @@ test('then its own handler answers; when it goes down what is under way ends, an
   })
   const underWay = ask('/api/x/')
   await begun.promise
-  front.leave()
+  let left = false
+  const leaving = front.leave(10_000).then(() => (left = true))
   expect(await ask('/api/x/')).toMatchObject({ status: 503, body: { code: 'unavailable' } })
   expect(await ask('/readyz')).toMatchObject({
     status: 503,
     body: { checks: { stop: { ok: false, reason: 'going down' } } },
   })
   expect((await ask('/healthz')).status).toBe(200)
+  expect(left).toBe(false)
   held.resolve()
+  await leaving
   expect(await underWay).toMatchObject({ status: 200, body: 'done' })
+})
+
+test('who has not ended in time is not waited for', async () => {
+  front = await openFront({ host: '127.0.0.1', port: 0 })
+  const begun = Promise.withResolvers<void>()
+  front.serve(() => begun.resolve())
+  const cut = ask('/api/x/').catch(() => 'cut')
+  await begun.promise
+  await front.leave(50)
+  await front.stop(0)
+  expect(await cut).toBe('cut')
 })
