@@ -70,7 +70,7 @@ const TOPICS: readonly Topic[] = [
     means: 'What CI asks for: a run, or the end of one. [docs/ci.md](ci.md) shows how it is sent.',
     writtenBy: 'CI, or whoever has an API token and may write to the topic',
     readBy: 'role `gateway`, group `gateway`',
-    key: 'any; those of one key are carried out one after the other',
+    key: 'any or none; those of one key are carried out one after the other',
     headers: ['correlation-id'],
     schema: commandMessage,
     examples: [

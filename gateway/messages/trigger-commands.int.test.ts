@@ -247,6 +247,20 @@ describe('once per user and id', () => {
     expect(await runsOf(id)).toEqual([run])
   })
 
+  test('what the first delivery asked for is done by the second, whatever that says', async () => {
+    const { db, secrets } = desk.ground
+    const { env, task, scene } = desk.world
+    const id = newId()
+    // A gateway has died as soon as it knew of the command.
+    const content = JSON.stringify({ type: 'RunTask', data: { env, task } })
+    await createTriggerCommands({ db, cipher: secrets }).begin({ user: 1, id }, content)
+    consume()
+    await desk.publish({ id, type: 'RunScene', token, data: { env, scene } })
+    const [reply] = await desk.replies(id)
+    const event = (await desk.requested()).find(({ stream }) => stream === runStream(reply?.record ?? 0))
+    expect(event?.data).toMatchObject({ kind: 'task', task })
+  })
+
   test('a reply that does not get out comes with the next try', async () => {
     const id = newId()
     const { messages } = desk.ground
@@ -458,7 +472,6 @@ describe('the end of the run', () => {
     const id = newId()
     let ends = 0
     consume({
-      db: faulty(desk.ground.db, () => {}),
       routes: desk.routes.map((route) =>
         route.path === '/api/testTask/tasks/run/'
           ? {
