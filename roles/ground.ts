@@ -9,7 +9,6 @@ import { createIds } from '../platform/ids.ts'
 import { type Keys, loadKeys } from '../platform/keys.ts'
 import { createLeases, type Leases, leasesMigration } from '../platform/leases.ts'
 import type { Logger } from '../platform/logger.ts'
-import { createKafkaMessageLog } from '../platform/message-log/kafka.ts'
 import { createMemoryMessageLog } from '../platform/message-log/memory.ts'
 import type { MessageLog } from '../platform/message-log/port.ts'
 import { untilReached } from '../platform/reach.ts'
@@ -76,10 +75,10 @@ export async function openGround(
   stops.push(claim.release)
   const keys = await loadKeys(config)
   const secrets = await reached(() => openSecrets(db, keys.masterKey))
-  const store = createPostgresEventStore({ db, log })
+  const store = await openEventStore(config, db, log)
   stops.push(() => store.stop())
-  await reached(() => takeEventStore(db, store, 'postgres'))
-  const messages = config.kafka ? createKafkaMessageLog(config.kafka, { log }) : createMemoryMessageLog({ log })
+  await reached(() => takeEventStore(db, store, config.eventStoreUrl === undefined ? 'postgres' : 'esdb'))
+  const messages = await openMessageLog(config, log)
   stops.push(() => messages.stop())
   const models = createProjectionEngine({ db, store, projections, log, feeds: has('projector') })
   stops.push(() => models.stop())
@@ -122,4 +121,23 @@ export async function openGround(
     failed: Promise.race([storage.died, claim.lost.then((error) => error.message)]),
     has,
   }
+}
+
+type Stoppable = Readonly<{ stop(): Promise<void> | void }>
+
+/** The clients of servers that were not chosen are not even loaded. */
+async function openEventStore(
+  { eventStoreUrl: url }: Config,
+  db: Database,
+  log: Logger,
+): Promise<EventStore & Stoppable> {
+  if (url === undefined) return createPostgresEventStore({ db, log })
+  const { createEsdbEventStore } = await import('../platform/event-store/esdb.ts')
+  return createEsdbEventStore({ url, log })
+}
+
+async function openMessageLog({ kafka }: Config, log: Logger): Promise<MessageLog & Stoppable> {
+  if (kafka === undefined) return createMemoryMessageLog({ log })
+  const { createKafkaMessageLog } = await import('../platform/message-log/kafka.ts')
+  return createKafkaMessageLog(kafka, { log })
 }
