@@ -30,6 +30,8 @@ export type Meta = Readonly<{
   correlationId: string
   /** The event that led to this one. */
   causationId?: EventId
+  /** W3C Trace Context of what was under way, where it was traced. */
+  traceparent?: string
   schemaVersion: number
 }>
 

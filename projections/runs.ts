@@ -336,3 +336,20 @@ export async function unfinishedRuns(models: ReadModels): Promise<readonly Unfin
     `select id, attempt, claimed, requested_at from ${models.table('runs')} where ${UNFINISHED} order by id`,
   )
 }
+
+/** How many runs wait, or are under way, and since when (ms since 1970) the longest waiting of those that no runner has was asked for. */
+export type Unfinished = Readonly<{ accepted: number; running: number; waitingSince: number | null }>
+
+/** Runs that are counted at most. */
+const MOST_COUNTED = 100_000
+
+export async function countUnfinished(models: ReadModels): Promise<Unfinished> {
+  const [row] = await models.query<{ accepted: string; running: string; since: string | null }>(
+    `select count(*) filter (where status = '${STATUS.requested}') as accepted,
+            count(*) filter (where status = '${STATUS.claimed}') as running,
+            min(requested_ms) filter (where not claimed) as since
+     from (select status, claimed, requested_ms from ${models.table('runs')} where ${UNFINISHED} limit ${MOST_COUNTED}) unfinished`,
+  )
+  const { accepted = 0, running = 0, since = null } = row ?? {}
+  return { accepted: Number(accepted), running: Number(running), waitingSince: since === null ? null : Number(since) }
+}

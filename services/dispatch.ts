@@ -3,18 +3,15 @@ import { type RunEvent, runStream } from '../contracts/run.ts'
 import { RUNS_TOPIC, type RunMessage } from '../contracts/topics.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
 import type { Leases } from '../platform/leases.ts'
+import { headersOf } from '../platform/message-log/headers.ts'
 import type { Message, MessageLog } from '../platform/message-log/port.ts'
 import type { ReadModels } from '../projections/port.ts'
-import { unfinishedRuns } from '../projections/runs.ts'
+import { type UnfinishedRun, unfinishedRuns } from '../projections/runs.ts'
 import type { Lane, Outgoing } from './relay.ts'
 
 /** A run as runners are asked for it. */
-export function asMessage(message: RunMessage, correlationId?: string): Message {
-  return {
-    key: runStream(message.run),
-    value: JSON.stringify(message),
-    ...(correlationId !== undefined && { headers: { 'correlation-id': correlationId } }),
-  }
+export function asMessage(message: RunMessage, from: Parameters<typeof headersOf>[0]): Message {
+  return { key: runStream(message.run), value: JSON.stringify(message), headers: headersOf(from) }
 }
 
 /** Events that ask for work, and the last attempt at it that was made before. */
@@ -28,7 +25,7 @@ function asked({ type, data }: RunEvent): number | undefined {
  * one is gone with it, and beside one that does not nobody was asked yet.
  */
 export function dispatchLane(deps: {
-  store: Pick<EventStore, 'head'>
+  store: Pick<EventStore, 'head' | 'loadMany'>
   messages: MessageLog
   models: ReadModels
   leases: Pick<Leases, 'void'>
@@ -41,9 +38,7 @@ export function dispatchLane(deps: {
       return events.flatMap((event): Outgoing[] => {
         const attempt = asked(event as RunEvent & Recorded)
         if (attempt === undefined) return []
-        return [
-          { topic: RUNS_TOPIC, message: asMessage({ run: idOf(event.stream), attempt }, event.meta.correlationId) },
-        ]
+        return [{ topic: RUNS_TOPIC, message: asMessage({ run: idOf(event.stream), attempt }, event.meta) }]
       })
     },
 
@@ -52,11 +47,21 @@ export function dispatchLane(deps: {
       while (!signal.aborted && !(await models.passed(head)));
       if (!messages.durable) await leases.void()
       const runs = signal.aborted ? [] : await unfinishedRuns(models)
-      await messages.publish(
-        RUNS_TOPIC,
-        runs.map(({ id, attempt }) => asMessage({ run: id, attempt })),
-      )
+      for (let nth = 0; nth < runs.length; nth += AT_ONCE) await ask(runs.slice(nth, nth + AT_ONCE))
       return head
     },
   }
+
+  /** Each carries on what the call that asked for the run has begun. */
+  async function ask(runs: readonly UnfinishedRun[]): Promise<void> {
+    const requests = await store.loadMany(runs.map(({ id }) => ({ stream: runStream(id), upTo: 0n })))
+    const asking = runs.flatMap(({ id, attempt }, nth) => {
+      const [requested] = requests[nth] ?? []
+      return requested ? [asMessage({ run: id, attempt }, requested.meta)] : []
+    })
+    await messages.publish(RUNS_TOPIC, asking)
+  }
 }
+
+/** Runs that are asked for together at the start: the first event of each is read. */
+const AT_ONCE = 100

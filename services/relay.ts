@@ -6,7 +6,7 @@ import type { Log } from '../platform/log.ts'
 import type { Message, MessageLog } from '../platform/message-log/port.ts'
 import type { Migration } from '../platform/migrations.ts'
 import { pause } from '../platform/pause.ts'
-import type { Database } from '../platform/sql.ts'
+import type { Database, Sql } from '../platform/sql.ts'
 
 /** How far each lane has published: of use only beside a message log that outlives the process. */
 export const relayMigrations: readonly Migration[] = [
@@ -24,6 +24,11 @@ export const relayMigrations: readonly Migration[] = [
     ],
   },
 ]
+
+/** How far each lane has published, as it was last written down. */
+export function relayed(sql: Sql): Promise<readonly Readonly<{ name: string; position: Position }>[]> {
+  return sql.query('select name, position from relay_lanes order by name', [])
+}
 
 /** A message on its way to a topic. */
 export type Outgoing = Readonly<{ topic: string; message: Message }>

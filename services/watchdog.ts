@@ -1,3 +1,4 @@
+import { runStream } from '../contracts/run.ts'
 import type { Clock } from '../contracts/time.ts'
 import { RUNS_TOPIC } from '../contracts/topics.ts'
 import type { Blobs } from '../platform/blobs.ts'
@@ -9,7 +10,7 @@ import type { ReadModels } from '../projections/port.ts'
 import { type UnfinishedRun, unfinishedRuns } from '../projections/runs.ts'
 import type { Folds } from './commands/folds.ts'
 import type { Handle } from './commands/handle.ts'
-import { type Finished, nextPlace, type RunCommand, type RunProcess } from './commands/run.ts'
+import { type Finished, nextPlace, run, type RunCommand, type RunProcess } from './commands/run.ts'
 import { asMessage } from './dispatch.ts'
 import { LEASE_MS, leaseOf } from './runner/lease.ts'
 import { decideOnRun } from './runs/decide.ts'
@@ -52,7 +53,7 @@ export function startWatchdog(deps: {
   everyMs?: number
   unclaimedMs?: number
 }): { stop(): Promise<void> } {
-  const { models, leases, messages, blobs, clock, deadline, log } = deps
+  const { models, leases, messages, folds, blobs, clock, deadline, log } = deps
   const { leaseMs = LEASE_MS, everyMs = leaseMs / 5, unclaimedMs = UNCLAIMED_MS } = deps
   const stopping = new AbortController()
   let known = new Map<number, Seen>()
@@ -82,9 +83,15 @@ export function startWatchdog(deps: {
       if (seen.still < seen.patience) continue
       seen.still = 0
       if (!each.claimed) seen.patience = Math.min(2 * seen.patience, LONGEST_MS)
-      log.warn({ run: each.id, attempt: each.attempt, claimed: each.claimed }, 'a run is asked for again')
-      await messages.publish(RUNS_TOPIC, [asMessage({ run: each.id, attempt: each.attempt })])
+      await askAgain(each)
     }
+  }
+
+  async function askAgain({ id, attempt, claimed }: UnfinishedRun): Promise<void> {
+    const { state } = await folds.read(run, runStream(id))
+    if (state.status === 'none') return
+    log.warn({ run: id, attempt, claimed, id: state.correlationId }, 'a run is asked for again')
+    await messages.publish(RUNS_TOPIC, [asMessage({ run: id, attempt }, state)])
   }
 
   function watched(before: Seen | undefined, { attempt, claimed }: UnfinishedRun, beats: bigint, since: number): Seen {

@@ -16,6 +16,8 @@ export type CommandContext = Readonly<{
   actor: number
   correlationId: string
   causationId?: string
+  /** W3C Trace Context of what is under way, where it is traced. */
+  traceparent?: string | undefined
   /** The revision that the writer has seen; another one is refused. */
   ifMatch?: bigint
 }>
@@ -121,7 +123,7 @@ async function decide<S, C, E extends Event>(
 }
 
 function draftsOf(stream: StreamId, events: readonly Event[], context: CommandContext, at: string): Draft[] {
-  const { commandId, requestHash, actor, correlationId, causationId } = context
+  const { commandId, requestHash, actor, correlationId, causationId, traceparent } = context
   return events.map(({ type, data }, index) => ({
     type,
     data,
@@ -133,6 +135,7 @@ function draftsOf(stream: StreamId, events: readonly Event[], context: CommandCo
       actor,
       correlationId,
       ...(causationId === undefined ? {} : { causationId }),
+      ...(traceparent === undefined ? {} : { traceparent }),
       schemaVersion: SCHEMA_VERSION,
     },
   }))

@@ -10,6 +10,11 @@ export function recordedRevision(event: Event | Recorded): number {
   return 'revision' in event ? Number(event.revision) : 0
 }
 
+/** The trace that an event was decided in, as W3C Trace Context; undefined for one that was not traced. */
+export function traceparentOf(event: Event | Recorded): string | undefined {
+  return 'meta' in event ? event.meta.traceparent : undefined
+}
+
 /** The correlation id that an event carries; empty for one that has only been decided. */
 export function correlationOf(event: Event | Recorded): string {
   return 'meta' in event ? event.meta.correlationId : ''

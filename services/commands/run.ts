@@ -7,7 +7,7 @@ import {
   sizeOf,
   type Verdict,
 } from '../../contracts/run.ts'
-import { correlationOf } from './recorded.ts'
+import { correlationOf, recordedAt, traceparentOf } from './recorded.ts'
 
 /** One case's result, and which case of which flow it is of. */
 export type Finished = Omit<RunEventOf<'CaseFinished'>['data'], 'attempt'>
@@ -22,6 +22,9 @@ export type RunProcess =
       request: RunEventOf<'RunRequested'>['data']
       /** Of the call that asked for the run: everything that is done for it carries it. */
       correlationId: string
+      /** Likewise, where that call was traced. */
+      traceparent?: string
+      requestedAt: string
       /** The last attempt, 0 before the first claim. Only its runner may say anything of the run. */
       attempt: number
       /** Verdicts so far. */
@@ -73,10 +76,13 @@ export const run: Decider<RunProcess, RunCommand, RunEvent> = {
 
   evolve(state, event) {
     if (event.type === 'RunRequested') {
+      const traceparent = traceparentOf(event)
       return {
         status: 'requested',
         request: event.data,
         correlationId: correlationOf(event),
+        ...(traceparent !== undefined && { traceparent }),
+        requestedAt: recordedAt(event),
         attempt: 0,
         counts: NO_COUNTS,
         progress: event.data.flows.map(() => UNTOUCHED),

@@ -4,6 +4,7 @@ import type { Clock } from '../../contracts/time.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
 import { commandId, newCommandId } from '../../platform/ids.ts'
+import { type Tracing, untraced } from '../../platform/tracing.ts'
 import { environment, type EnvironmentCommand } from '../commands/environment.ts'
 import type { CommandContext, Handle } from '../commands/handle.ts'
 import { type Finished, run, type Requested, type RunCommand } from '../commands/run.ts'
@@ -63,8 +64,9 @@ export function createExecuteRun(deps: {
   sandboxes: Pick<SandboxPool, 'open' | 'spare'>
   targetDeny: TargetDeny
   clock: Clock
+  tracing?: Tracing
 }): ExecuteRun {
-  const { store, handle, blobs, cipher, pinned, files, sandboxes, targetDeny, clock } = deps
+  const { store, handle, blobs, cipher, pinned, files, sandboxes, targetDeny, clock, tracing = untraced } = deps
 
   /** What a debug run saves goes into the environment, once for each attempt at a case however often it is appended. */
   async function saveDebugVariables(
@@ -103,9 +105,14 @@ export function createExecuteRun(deps: {
     signal: AbortSignal,
   ): Promise<Performed> {
     const { request } = claimed
-    const { result, envChanges, globalChanges, cookies } = await runCase(flow, content, {
-      clock: { now: clock, monotonic: () => performance.now() },
-      signal,
+    const attributes = { 'testledger.case': place.wanted.title, 'testledger.flow': place.flow }
+    const { result, envChanges, globalChanges, cookies } = await tracing.span('case', { attributes }, async (span) => {
+      const ran = await runCase(flow, content, {
+        clock: { now: clock, monotonic: () => performance.now() },
+        signal,
+      })
+      span.set({ 'testledger.verdict': ran.result.state })
+      return ran
     })
     if (request.debug) await saveDebugVariables(claimed, place, globalChanges)
     return {
@@ -212,7 +219,7 @@ export function createExecuteRun(deps: {
     return left > 0 && !cancelled.aborted ? 'left' : 'ended'
   }
 
-  return async (claimed, leaving) => {
+  async function execute(claimed: Requested, leaving: Leaving): Promise<'ended' | 'left'> {
     const scenes = scenesLeft(claimed, await casesOf(claimed.request, blobs))
     if (scenes.length > 0 && claimed.cancelledBy === undefined && claimed.failures < FAILURES) {
       return performAll(claimed, scenes, leaving)
@@ -224,6 +231,20 @@ export function createExecuteRun(deps: {
     }))
     await record(claimed, results, true)
     return 'ended'
+  }
+
+  return (claimed, leaving) => {
+    const { request, attempt, correlationId } = claimed
+    const attributes = {
+      'testledger.run': request.id,
+      'testledger.attempt': attempt,
+      'testledger.correlation_id': correlationId,
+    }
+    return tracing.span(`run ${request.kind}`, { attributes }, async (span) => {
+      const outcome = await execute(claimed, leaving)
+      span.set({ 'testledger.outcome': outcome })
+      return outcome
+    })
   }
 }
 

@@ -21,6 +21,7 @@ const claimed = (state: Partial<Requested>): Requested => ({
     flows: [{ name: 'a', cases: [wanted, wanted] }],
   },
   correlationId: 'c',
+  requestedAt: '2026-01-02T03:04:05.000000+08:00',
   attempt: 4,
   counts: { all: 1, success: 1, fail: 0, error: 0 },
   progress: [{ done: 1, deaths: 0, begun: false, mayHaveRun: 1 }],

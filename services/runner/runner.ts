@@ -49,10 +49,12 @@ export function startRunner(deps: {
   execute: ExecuteRun
   concurrency: number
   log: Log
+  /** Told of each run that is claimed for the first time: how many seconds it has waited since it was asked for. */
+  waited?: (seconds: number) => void
   /** Milliseconds between two signs of life. */
   renewMs?: number
 }): Runner {
-  const { messages, folds, feed, leases, execute, concurrency, log, renewMs = RENEW_MS } = deps
+  const { messages, folds, feed, leases, execute, concurrency, log, waited, renewMs = RENEW_MS } = deps
   const worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   const slots = new Slots(concurrency)
   const underWay = new Map<number, UnderWay>()
@@ -72,8 +74,10 @@ export function startRunner(deps: {
   }
 
   /** Works until the run has ended, is another's, or the platform stops. What went wrong is tried again by a further attempt. */
-  async function work(id: number, first: Requested, own: UnderWay): Promise<void> {
+  async function work(first: Requested, own: UnderWay): Promise<void> {
+    const { id } = first.request
     const now = AbortSignal.any([leavingNow.signal, own.lost.signal])
+    const began = performance.now()
     let claimed: Requested | undefined = first
     while (claimed) {
       own.attempt = claimed.attempt
@@ -81,19 +85,20 @@ export function startRunner(deps: {
         if (await isCancelled(id)) own.cancelled.abort()
         const leaving = { now, soon: leavingSoon.signal, cancelled: own.cancelled.signal }
         const outcome = await execute(claimed, leaving)
-        if (outcome === 'left') await release(id, { attempt: claimed.attempt, interrupted: false })
+        if (outcome === 'left') await release(claimed, { interrupted: false })
+        else log.info({ ...told(claimed), ms: Math.round(performance.now() - began) }, 'run')
         break
       } catch (error) {
         if (own.lost.signal.aborted || (!leavingNow.signal.aborted && (await isOver(id, claimed.attempt)))) {
-          log.warn({ run: id, err: error }, 'a run was dropped: it has ended, or a later attempt has it')
+          log.warn({ ...told(claimed), err: error }, 'a run was dropped: it has ended, or a later attempt has it')
           break
         }
         if (leavingNow.signal.aborted) {
-          await release(id, { attempt: claimed.attempt, interrupted: true })
+          await release(claimed, { interrupted: true })
           break
         }
-        log.error({ run: id, err: error }, 'an attempt at a run failed')
-        claimed = await claimAgain(id, claimed.attempt)
+        log.error({ ...told(claimed), err: error }, 'an attempt at a run failed')
+        claimed = await claimAgain(claimed)
       }
     }
     folds.forget(runStream(id))
@@ -106,16 +111,14 @@ export function startRunner(deps: {
   }
 
   /** Gives the run back; where that fails it is found by its lease, or at the next start. False when it should be tried again. */
-  async function release(
-    id: number,
-    how: Readonly<{ attempt: number; interrupted: boolean; failed?: true }>,
-  ): Promise<boolean> {
+  async function release(claimed: Requested, how: Readonly<{ interrupted: boolean; failed?: true }>): Promise<boolean> {
+    const { attempt, request } = claimed
     try {
-      await decideOnRun(deps, id, () => ({ type: 'ReleaseRun', ...how }))
-      log.info({ run: id, ...how }, 'a run was given back unfinished')
+      await decideOnRun(deps, request.id, () => ({ type: 'ReleaseRun', attempt, ...how }))
+      log.info({ ...told(claimed), ...how }, 'a run was given back unfinished')
       return true
     } catch (error) {
-      log.warn({ run: id, err: error }, 'a run could not be given back')
+      log.warn({ ...told(claimed), err: error }, 'a run could not be given back')
       return error instanceof Rejected && error.code !== 'busy'
     }
   }
@@ -131,15 +134,16 @@ export function startRunner(deps: {
   }
 
   /** Says that the attempt has failed, and makes the next one. It has not died: where the log cannot be told, the run is not claimed. */
-  async function claimAgain(id: number, after: number): Promise<Requested | undefined> {
-    let released = await release(id, { attempt: after, interrupted: true, failed: true })
+  async function claimAgain(before: Requested): Promise<Requested | undefined> {
+    const failed = { interrupted: true, failed: true } as const
+    let released = await release(before, failed)
     while (!leavingSoon.signal.aborted) {
       await pause(AGAIN, leavingSoon.signal)
       try {
-        released ||= await release(id, { attempt: after, interrupted: true, failed: true })
-        if (released) return await claim(id, after)
+        released ||= await release(before, failed)
+        if (released) return await claim(before.request.id, before.attempt)
       } catch (error) {
-        log.warn({ run: id, err: error }, 'a run could not be claimed')
+        log.warn({ ...told(before), err: error }, 'a run could not be claimed')
       }
     }
     return undefined
@@ -161,6 +165,9 @@ export function startRunner(deps: {
       slots.give()
       return 'done'
     }
+    log.debug(told(claimed), 'a run was claimed')
+    // The clock may be another's: what seems to come from the future has not waited.
+    if (claimed.attempt === 1) waited?.(Math.max(0, Date.now() - Date.parse(claimed.requestedAt)) / 1000)
     const own: UnderWay = {
       attempt: claimed.attempt,
       lost: new AbortController(),
@@ -168,7 +175,7 @@ export function startRunner(deps: {
       working: Promise.resolve(),
     }
     underWay.set(id, own)
-    own.working = work(id, claimed, own).finally(() => {
+    own.working = work(claimed, own).finally(() => {
       underWay.delete(id)
       slots.give()
     })
@@ -226,6 +233,11 @@ export function startRunner(deps: {
       unlisten()
     },
   }
+}
+
+/** What a line of the log says of a run: `id` is that of the call that asked for it. */
+function told({ request, attempt, correlationId }: Requested): object {
+  return { run: request.id, attempt, id: correlationId }
 }
 
 /** Aborts `controller` when `signal` is, or at once when it already was. */

@@ -241,6 +241,7 @@ describe('the deciders fold them to', () => {
         flows: [{ name: '登录失败', cases: [saved, unsaved] }],
       },
       correlationId: '55baeb19-8f26-5196-908a-2543616c7f48',
+      requestedAt: '2026-11-21T18:15:23.127811+08:00',
       attempt: 2,
       counts: { all: 2, success: 0, fail: 1, error: 1 },
       progress: [{ done: 2, deaths: 0, begun: false, mayHaveRun: 0 }],
@@ -264,6 +265,7 @@ describe('the deciders fold them to', () => {
         flows: [{ name: 'ping', cases: [ping] }],
       },
       correlationId: '37440b33-bd4c-5a7e-9b1a-78ad94ed7530',
+      requestedAt: '2026-11-21T18:16:19.135483+08:00',
       attempt: 0,
       counts: { all: 0, success: 0, fail: 0, error: 0 },
       progress: [{ done: 0, deaths: 0, begun: false, mayHaveRun: 0 }],
@@ -303,6 +305,11 @@ describe('the deciders fold them to', () => {
       counts: { all: 2, success: 1, fail: 1, error: 0 },
       progress: [{ done: 1 }, { done: 1 }],
       cancelledBy: 'musen',
+    })
+    expect(await stateOf(run, runStream(8))).toMatchObject({
+      status: 'requested',
+      correlationId: 'build-17',
+      traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
     })
   })
 })

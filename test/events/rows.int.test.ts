@@ -319,6 +319,18 @@ describe('the read models make of them', () => {
         finished_at: '2026-11-22T00:20:27.140959+08:00',
         revision: '5',
       },
+      {
+        id: 8,
+        ...ping,
+        trigger: 'api',
+        status: '未执行',
+        claimed: false,
+        attempt: 0,
+        ...none,
+        ...asked('2026-11-22T00:20:28.140959+08:00'),
+        started_at: null,
+        revision: '0',
+      },
     ])
     expect(await rowsOf('run_flows', 'run')).toEqual(
       [
@@ -332,10 +344,11 @@ describe('the read models make of them', () => {
           { name: '登录接口测试', scene: 1, size: 2 },
           { name: '注册接口测试', scene: 2, size: 2 },
         ],
+        [{ name: 'ping', scene: null, size: 1 }],
       ].map((flows, nth) => ({ run: nth + 1, flows: JSON.stringify(flows) })),
     )
     expect(await rowsOf('run_counts', 'kind')).toEqual([
-      { project: 1, kind: 'case', task: 0, runs: 4 },
+      { project: 1, kind: 'case', task: 0, runs: 5 },
       { project: 1, kind: 'scene', task: 0, runs: 2 },
       { project: 1, kind: 'task', task: 1, runs: 1 },
     ])

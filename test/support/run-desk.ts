@@ -83,7 +83,7 @@ export async function startRunDesk(): Promise<RunDesk> {
       await decide(id, request)
       return id
     },
-    publish: (message) => messages.publish(RUNS_TOPIC, [asMessage(message)]),
+    publish: (message) => messages.publish(RUNS_TOPIC, [asMessage(message, { correlationId: 'test' })]),
     async until(id, type, count = 1) {
       const { promise, resolve } = Promise.withResolvers<readonly RunEvent[]>()
       const look = async (): Promise<void> => {

@@ -23,6 +23,8 @@ export interface SandboxPoolOptions {
   memoryLimitMb?: number
   /** What scripts take for the local time; without one the host's. */
   timeZone?: string
+  /** Told of each interpreter that takes the place of one that a script has taken down. */
+  replaced?: () => void
 }
 
 export interface OpenSandbox {
@@ -88,8 +90,13 @@ class Pool implements SandboxPool {
   async open({ signal, databases, more = false }: OpenSandbox = {}): Promise<Sandbox> {
     signal?.throwIfAborted()
     const child = await this.#takeUnless(signal, more)
-    const { scriptTimeoutMs } = this.#options
-    return new RunSandbox({ child, acquire: () => this.#takeUnless(signal), scriptTimeoutMs, databases, signal })
+    const { scriptTimeoutMs, replaced } = this.#options
+    const acquire = async (): Promise<WalledChild> => {
+      const next = await this.#takeUnless(signal)
+      replaced?.()
+      return next
+    }
+    return new RunSandbox({ child, acquire, scriptTimeoutMs, databases, signal })
   }
 
   warm(): void {
