@@ -15,6 +15,8 @@ export const ADVISORY_LOCKS = {
   platform: 7_010,
   /** Held by the relay that publishes; the others stand by. */
   relay: 7_011,
+  /** Of processes that start at once on an empty log one makes the first admin. */
+  firstAdmin: 7_012,
   /** Of the locks with two numbers the first: the second is a command's. */
   triggerCommands: 7_020,
 } as const

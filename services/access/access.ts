@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from '../../platform/advisory-locks.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Migration } from '../../platform/migrations.ts'
 import type { Database } from '../../platform/sql.ts'
@@ -45,8 +46,13 @@ export function createAccess(deps: {
   const guesses = createGuesses({ tries, mac })
   const registrations = createRegistrations({ tries, mac })
   const uses = createApiTokenUses({ db, timeZone, log })
+  const alone = <T>(work: () => Promise<T>): Promise<T> =>
+    db.transaction(async (sql) => {
+      await sql.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.firstAdmin})`)
+      return work()
+    })
   return {
-    users: createUsers({ folds, handle, writes, guesses, registrations, nextId, readModels: models }),
+    users: createUsers({ folds, handle, writes, guesses, registrations, nextId, alone, readModels: models }),
     logins: createLogins({ views, tokens: createTokens(jwtSecret), guesses, handle, writes }),
     apiTokens: createApiTokens({ views, writes, uses, models }),
     stop: uses.stop,

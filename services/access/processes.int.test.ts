@@ -92,6 +92,17 @@ async function whoIs(user: TestUser): Promise<[login: Role | undefined, machine:
   return [login?.role, machine?.role]
 }
 
+test('of two processes that start at once one makes the first admin, and the other goes on', async () => {
+  const admin = (password: string) => () => Promise.resolve({ username: 'root', password })
+  const made = await Promise.all([
+    first.users.ensureAdmin(admin('password of the first'), context()),
+    second.users.ensureAdmin(admin('password of the second'), context()),
+  ])
+  expect(made.toSorted()).toEqual([false, true])
+  const password = `password of the ${made[0] === true ? 'first' : 'second'}`
+  expect(await second.logins.login({ username: 'root', password, address: '' })).toBeDefined()
+})
+
 const CHANGES: [what: string, change: (who: TestUser) => Promise<unknown>, then: (Role | undefined)[]][] = [
   ['a deactivation', ({ id }) => second.users.change(id, { active: false }, context()), [undefined, undefined]],
   [

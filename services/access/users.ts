@@ -45,9 +45,11 @@ export function createUsers(deps: {
   guesses: Guesses
   registrations: Registrations
   nextId(kind: string): Promise<number>
+  /** Of all processes one does this at a time. */
+  alone<T>(work: () => Promise<T>): Promise<T>
   readModels: Pick<ReadModels, 'passed'>
 }): Users {
-  const { folds, handle, writes, guesses, registrations, nextId, readModels } = deps
+  const { folds, handle, writes, guesses, registrations, nextId, alone, readModels } = deps
 
   const members = async (): Promise<ReadonlyMap<number, Member>> => (await folds.read(team, TEAM_STREAM)).state.members
 
@@ -151,11 +153,12 @@ export function createUsers(deps: {
         return carryOut(id, { password }, context)
       }),
 
-    async ensureAdmin(admin, context) {
-      if ((await folds.refresh(team, TEAM_STREAM)).revision >= 0n) return false
-      await add({ id: await nextId('user'), ...(await admin()), role: 'admin' }, context)
-      return true
-    },
+    ensureAdmin: (admin, context) =>
+      alone(async () => {
+        if ((await folds.refresh(team, TEAM_STREAM)).revision >= 0n) return false
+        await add({ id: await nextId('user'), ...(await admin()), role: 'admin' }, context)
+        return true
+      }),
   }
 }
 
