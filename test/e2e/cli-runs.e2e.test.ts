@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { testledger } from '../support/cli.ts'
+import { freePort } from '../support/free-port.ts'
 import { ADMIN, startTestPlatform, type TestPlatform } from '../support/platform.ts'
 import { startTarget } from '../support/target.ts'
 
@@ -42,15 +42,6 @@ afterAll(async () => {
   await platform.stop()
   await rm(folder, { recursive: true, force: true })
 })
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 type Case = Readonly<{ title: string; path?: string; expects?: string }>
 

@@ -1,0 +1,136 @@
+/**
+ * The Compose file without Docker: each role as a process of the image, told what its container is told but for the addresses, asked how
+ * it is as its container is, over real Kafka and Postgres; EventStoreDB's place is taken by the double.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { type EsdbDouble, startEsdbDouble } from '../support/esdb-double.ts'
+import { freePort } from '../support/free-port.ts'
+import { describeWithKafka, sharedKafka } from '../support/kafka.ts'
+import { query, startTestPostgres, type TestPostgres, urlOf } from '../support/postgres.ts'
+import { createDoor, type Door } from '../support/proxy.ts'
+import { bash, takeTour, typed } from '../support/tour.ts'
+import { divided, readComposeFile, type Service } from './compose-file.ts'
+import { type Container, type Image, layImage } from './image.ts'
+import { finalStage, only } from './image-files.ts'
+
+describeWithKafka('the services of docker-compose.yml, as processes', () => {
+  let folder: string
+  let image: Image
+  let postgres: TestPostgres
+  let door: Door
+  let double: EsdbDouble
+  let environment: Readonly<Record<string, string>>
+  let services: readonly [string, Service][]
+  const ports = new Map<string, number>()
+  const containers = new Map<string, Container>()
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'testledger-compose-'))
+    await bash(typed('Many processes')[0] ?? '', {}, folder)
+    environment = await readEnv(join(folder, '.env'))
+    const file = readComposeFile({ ...environment, SANDBOX_POOL: '1' })
+    services = divided(file).roles
+    ;[image, postgres, double] = await Promise.all([layImage(), startTestPostgres(), startEsdbDouble()])
+    const url = urlOf(postgres.connection)
+    const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = file.services.postgres?.environment ?? {}
+    await query(url, `create role ${POSTGRES_USER} login password '${POSTGRES_PASSWORD}'`)
+    await query(url, `create database ${POSTGRES_DB} owner ${POSTGRES_USER}`)
+    // That server listens on a Unix socket alone.
+    door = await createDoor({ path: join(postgres.connection.host, `.s.PGSQL.${postgres.connection.port}`) })
+    await door.open()
+    const { brokers } = await sharedKafka()
+    const here: Readonly<Record<string, string>> = {
+      'postgres:5432': `127.0.0.1:${door.port}`,
+      'eventstore:2113': new URL(double.url).host,
+      'kafka:9092': brokers.join(','),
+    }
+    const prefix = `compose-${randomBytes(4).toString('hex')}.`
+    for (const [name, service] of services) {
+      const port = await freePort()
+      ports.set(name, port)
+      const told = Object.entries(service.environment).map(([key, value]) => [key, moved(value, here)])
+      const own = { PORT: String(port), KAFKA_TOPIC_PREFIX: prefix }
+      containers.set(name, await image.run({ ...Object.fromEntries(told), ...own }))
+    }
+  }, 120_000)
+
+  afterAll(async () => {
+    await image?.remove()
+    await double?.stop()
+    await door?.shut()
+    await postgres?.stop()
+    await rm(folder, { recursive: true, force: true })
+  }, 60_000)
+
+  const container = (name: string): Container => {
+    const found = containers.get(name)
+    if (found === undefined) throw new Error(`no ${name}`)
+    return found
+  }
+  const url = (name: string): string => `http://127.0.0.1:${ports.get(name)}`
+
+  test('each becomes ready, by the words of its health check', async () => {
+    for (const [name, { healthcheck }] of services) {
+      let last = await container(name).check(healthcheck.test)
+      for (const deadline = Date.now() + 90_000; last.code !== 0 && Date.now() < deadline;) {
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        last = await container(name).check(healthcheck.test)
+      }
+      expect([name, last, last.code === 0 ? '' : container(name).said()]).toEqual([
+        name,
+        { code: 0, output: expect.stringMatching(/^200 \{"status":"ready"/) },
+        '',
+      ])
+    }
+  }, 120_000)
+
+  test('each says that it lives, as its image asks it', async () => {
+    const [, command = ''] = only(finalStage(), 'HEALTHCHECK').split(' CMD ')
+    for (const [name] of services) {
+      const { code, output } = await container(name).check(['CMD', ...(JSON.parse(command) as string[])])
+      expect([name, code, output.trim()]).toEqual([name, 0, '200 {"status":"ok"}'])
+    }
+  })
+
+  test("README's tour can be taken on the gateway, with the password of .env", async () => {
+    const printed = await takeTour(url('gateway'), environment.ADMIN_PASSWORD ?? '', folder)
+    expect(printed).toHaveLength(7)
+    expect(JSON.parse(printed[2] ?? '')).toMatchObject({ name: '服务存活', state: '成功', record: 1 })
+    expect(JSON.parse(printed[5] ?? '')).toMatchObject({ name: '冒烟', all: 1, success: 1, state: 'success' })
+    expect(JSON.parse(printed[6] ?? '')).toMatchObject([{ id: 4, pass_rate: '100.00', status: '执行完毕' }])
+    expect(double.calls.append + double.calls.batchAppend).toBeGreaterThan(10)
+  }, 120_000)
+
+  test('none of them runs as root', async () => {
+    if (process.getuid?.() !== 0) return
+    for (const [name] of services) {
+      const status = await readFile(`/proc/${container(name).pid}/status`, 'utf8')
+      expect([name, /^Uid:\s+(\d+)/m.exec(status)?.[1]]).toEqual([name, only(finalStage(), 'USER').split(':')[0]])
+    }
+  })
+
+  test('each ends by itself, in less time than it is given, and is found dead then', async () => {
+    const ends = services.map(async ([name, { stop_grace_period, healthcheck }]) => {
+      const { code, output } = await container(name).stop(Number.parseInt(stop_grace_period) * 1_000)
+      expect([name, code, code === 0 ? '' : output]).toEqual([name, 0, ''])
+      const check = await container(name).check(healthcheck.test)
+      expect([name, check.code]).toEqual([name, 1])
+      expect(check.output).toContain('ECONNREFUSED')
+    })
+    await Promise.all(ends)
+  }, 60_000)
+})
+
+async function readEnv(path: string): Promise<Readonly<Record<string, string>>> {
+  const lines = (await readFile(path, 'utf8')).trim().split('\n')
+  return Object.fromEntries(lines.map((line) => line.split('=', 2) as [string, string]))
+}
+
+/** The text with every address of the Compose network replaced by the one that stands for it here. */
+function moved(text: string, here: Readonly<Record<string, string>>): string {
+  return Object.entries(here).reduce((sofar, [there, address]) => sofar.replace(there, address), text)
+}
