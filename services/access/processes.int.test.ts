@@ -99,7 +99,7 @@ test('of two processes that start at once one makes the first admin, and the oth
     second.users.ensureAdmin(admin('password of the second'), context()),
   ])
   expect(made.toSorted()).toEqual([false, true])
-  const password = `password of the ${made[0] === true ? 'first' : 'second'}`
+  const password = `password of the ${made[0] ? 'first' : 'second'}`
   expect(await second.logins.login({ username: 'root', password, address: '' })).toBeDefined()
 })
 
