@@ -264,3 +264,29 @@ test('a run under way shows that it is, as long as it is', async () => {
   await ends(work)
   while ((await beats()) > 0n);
 })
+
+test('what is said of a run names the call that asked for it, and how long it has waited is measured', async () => {
+  const lines: { fields: object; words: string }[] = []
+  const tell = (fields: object, words: string): void => void lines.push({ fields, words })
+  const waits: number[] = []
+  const works = held()
+  const { messages, handle, folds, feed, leases } = desk
+  const log = { debug: tell, info: tell, warn: tell, error: tell }
+  runner = startRunner({
+    ...{ messages, handle, folds, feed, leases, log, concurrency: 1 },
+    execute: works.execute,
+    waited: (seconds) => void waits.push(seconds),
+  })
+  const id = await desk.ask(1, { correlationId: 'build-17' })
+  await desk.publish({ run: id, attempt: 0 })
+  ;(await works.next()).fail(new Error('the first attempt fails'))
+  await ends(await works.next())
+  const words = new Set(['a run was claimed', 'an attempt at a run failed', 'a run was given back unfinished', 'run'])
+  while (lines.every((line) => line.words !== 'run')) await new Promise(setImmediate)
+  expect(new Set(lines.map((line) => line.words))).toEqual(words)
+  for (const { fields } of lines) expect(fields).toMatchObject({ run: id, id: 'build-17' })
+  // Only the first claim has waited for a runner.
+  expect(waits).toHaveLength(1)
+  expect(waits[0]).toBeGreaterThanOrEqual(0)
+  expect(waits[0]).toBeLessThan(60)
+})

@@ -1,4 +1,5 @@
 /** Where runs are asked for, claimed and ended without a platform around them: a log, its read models, messages and leases. */
+import type { Meta } from '../../contracts/core.ts'
 import type { CaseResult, RunEvent, Verdict } from '../../contracts/run.ts'
 import { runStream } from '../../contracts/run.ts'
 import { json } from '../given-events.ts'
@@ -25,8 +26,8 @@ export type RunDesk = WritingProcess &
     leases: Leases
     messages: MessageLog
     feed: Feed
-    /** A new run of so many cases, which the read models know. */
-    ask(cases: number): Promise<number>
+    /** A new run of so many cases, which the read models know; of the call that is named. */
+    ask(cases: number, from?: Pick<Meta, 'correlationId' | 'traceparent'>): Promise<number>
     /** Asks runners for it, as the relay does. */
     publish(message: RunMessage): Promise<void>
     /** Decides for a run, whoever has it, and waits until the read models show it. */
@@ -48,8 +49,8 @@ export async function startRunDesk(): Promise<RunDesk> {
   const messages = createMemoryMessageLog({ log: quiet })
   let last = 0
 
-  async function decide(id: number, command: RunCommand): Promise<void> {
-    const context = { commandId: newCommandId(), actor: 0, correlationId: 'test' }
+  async function decide(id: number, command: RunCommand, from = { correlationId: 'test' }): Promise<void> {
+    const context = { commandId: newCommandId(), actor: 0, ...from }
     const { position } = await handle(run, runStream(id), () => command, context)
     while (!(await models.passed(position)));
   }
@@ -64,7 +65,7 @@ export async function startRunDesk(): Promise<RunDesk> {
     feed,
     decide,
     eventsOf,
-    async ask(cases) {
+    async ask(cases, from) {
       const id = ++last
       const request: Extract<RunCommand, { type: 'RequestRun' }> = {
         type: 'RequestRun',
@@ -80,7 +81,7 @@ export async function startRunDesk(): Promise<RunDesk> {
           flows: [{ name: 'scene', cases: Array.from({ length: cases }, (_, nth) => unsaved(`case ${nth}`)) }],
         },
       }
-      await decide(id, request)
+      await decide(id, request, from)
       return id
     },
     publish: (message) => messages.publish(RUNS_TOPIC, [asMessage(message, { correlationId: 'test' })]),

@@ -124,3 +124,14 @@ test('the walls of this host are told', async () => {
   const { held, missing } = await pool().walls
   expect(missing).toHaveLength(Object.values(held).filter((wall) => !wall).length)
 }, 60_000)
+
+test('it is told of each interpreter that takes the place of one that a script has taken down, and of no other', async () => {
+  let replaced = 0
+  const { setup, sandbox } = await givenCase(pool({ replaced: () => void replaced++ }))
+  await setup('a = 1')
+  expect(replaced).toBe(0)
+  expect((await setup('import os\nos._exit(0)')).end).toMatchObject({ kind: 'limit' })
+  expect((await setup('print(1)')).end.kind).not.toBe('limit')
+  expect(replaced).toBe(1)
+  sandbox.close()
+}, 60_000)
