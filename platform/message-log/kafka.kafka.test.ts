@@ -1,22 +1,308 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { messageLogContract } from '../../test/contract/message-log.ts'
-import { describeWithKafka, sharedKafka } from '../../test/support/kafka.ts'
+import { startChild } from '../../test/support/child.ts'
+import { describeWithKafka, kafkaConfig, sharedKafka } from '../../test/support/kafka.ts'
 import { quiet } from '../../test/support/quiet.ts'
-import type { KafkaConfig } from '../config.ts'
 import { createKafkaMessageLog } from './kafka.ts'
+import type { Handled, Message, MessageLog } from './port.ts'
 
-const settings: Omit<KafkaConfig, 'brokers'> = {
-  prefix: 'test-',
-  partitions: 3,
-  replication: 0,
-  retentionMs: 3_600_000,
-  sessionMs: 6_000,
-  tls: undefined,
-  sasl: undefined,
-}
+const SHARED = 60_000
 
-describeWithKafka('with a broker', () => {
+describeWithKafka('Kafka', () => {
+  let brokers: readonly string[]
+  let log: MessageLog & { stop(): Promise<void> }
+  let client: Kafka
+  beforeAll(async () => {
+    ;({ brokers } = await sharedKafka())
+    log = createKafkaMessageLog(kafkaConfig(brokers), { log: quiet })
+    client = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING })
+  }, SHARED)
+  afterAll(() => log.stop())
+
   messageLogContract('Kafka', async () => {
-    const log = createKafkaMessageLog({ ...settings, ...(await sharedKafka()) }, { log: quiet })
+    const log = createKafkaMessageLog(kafkaConfig(brokers), { log: quiet })
     return { log, close: () => log.stop() }
   })
+
+  /** Consumes until `count` messages are there, of whatever key and value. */
+  async function consumeSome(
+    topic: string,
+    count: number,
+    handler: (message: Message) => Handled | Promise<Handled> = () => 'done',
+  ): Promise<readonly Message[]> {
+    const seen: Message[] = []
+    const abort = new AbortController()
+    await log.consume(
+      { topic, group: randomUUID(), from: 'start' },
+      async (message) => {
+        seen.push(message)
+        if (seen.length === count) abort.abort()
+        return handler(message)
+      },
+      abort.signal,
+    )
+    return seen
+  }
+
+  test('is durable, and can be reached', async () => {
+    expect(log.durable).toBe(true)
+    await Promise.all([log.reach(), log.reach()])
+    await log.reach()
+  })
+
+  test('does not ask for what waits every millisecond, as kafkajs does', async () => {
+    const warnings: Error[] = []
+    const heard = (warning: Error) => void warnings.push(warning)
+    process.on('warning', heard)
+    await log.publish(randomUUID(), [{ key: 'k', value: '' }])
+    let timers = 0
+    const { setTimeout } = globalThis
+    globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
+      timers++
+      return setTimeout(...args)
+    }) as typeof setTimeout
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    globalThis.setTimeout = setTimeout
+    process.off('warning', heard)
+    expect(timers).toBeLessThan(20)
+    expect(warnings).toEqual([])
+  })
+
+  describe('topics', () => {
+    test('are made with the partitions and the retention of the configuration, by many at once, and their .dead with them', async () => {
+      const topic = randomUUID()
+      const logs = Array.from({ length: 4 }, () => createKafkaMessageLog(kafkaConfig(brokers), { log: quiet }))
+      await Promise.all(logs.map((log, n) => log.publish(topic, [{ key: String(n), value: '' }])))
+      await Promise.all(logs.map((log) => log.stop()))
+      await consumeSome(topic, 4)
+      const admin = client.admin()
+      await admin.connect()
+      const names = [`test-${topic}`, `test-${topic}.dead`]
+      const { topics } = await admin.fetchTopicMetadata({ topics: names })
+      expect(topics.map(({ partitions }) => partitions.length)).toEqual([3, 3])
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: names.map((name) => ({ type: 2, name, configNames: ['retention.ms'] })),
+      })
+      expect(resources.map(({ configEntries }) => configEntries[0]?.configValue)).toEqual(['3600000', '3600000'])
+      await admin.disconnect()
+    })
+
+    test('that are there stay as they are', async () => {
+      const topic = randomUUID()
+      const admin = client.admin()
+      await admin.connect()
+      await admin.createTopics({ topics: [{ topic: `test-${topic}`, numPartitions: 1 }] })
+      await log.publish(topic, [{ key: 'k', value: '' }])
+      const { topics } = await admin.fetchTopicMetadata({ topics: [`test-${topic}`] })
+      expect(topics[0]?.partitions).toHaveLength(1)
+      await admin.disconnect()
+    })
+
+    test('that cannot be made are named', async () => {
+      await expect(log.publish('no/name', [{ key: 'k', value: '' }])).rejects.toThrow(
+        /topic test-no\/name cannot be made/,
+      )
+      const greedy = createKafkaMessageLog(kafkaConfig(brokers, { replication: 3 }), { log: quiet })
+      await expect(greedy.publish(randomUUID(), [{ key: 'k', value: '' }])).rejects.toThrow(/replication/i)
+      await greedy.stop()
+    })
+  })
+
+  describe('sizes', () => {
+    test('many at once, and a large one among small ones, arrive in order', async () => {
+      const topic = randomUUID()
+      const values = Array.from({ length: 5_000 }, (_, n) => `${n} ${'.'.repeat(300)}`)
+      values.splice(2_500, 0, 'x'.repeat(900_000))
+      await log.publish(
+        topic,
+        values.map((value) => ({ key: 'k', value })),
+      )
+      const seen = await consumeSome(topic, values.length)
+      expect(seen.map(({ value }) => value)).toEqual(values)
+    })
+
+    test('what a topic does not take is told by its name, and holds up nothing that travels with it', async () => {
+      const [topic, other] = [randomUUID(), randomUUID()]
+      const outcomes = await Promise.allSettled([
+        log.publish(other, [{ key: 'k', value: 'before' }]),
+        log.publish(topic, [{ key: 'k', value: 'x'.repeat(2_000_000) }]),
+        log.publish(other, [{ key: 'k', value: 'after' }]),
+      ])
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+      expect(String((outcomes[1] as PromiseRejectedResult).reason)).toMatch(
+        new RegExp(`topic test-${topic} takes no message of 2000\\d\\d\\d bytes`),
+      )
+      await log.publish(topic, [{ key: 'k', value: 'small' }])
+      expect(await consumeSome(topic, 1)).toMatchObject([{ value: 'small' }])
+    })
+
+    test('a topic that takes little at once gets it in parts', async () => {
+      const topic = randomUUID()
+      const admin = client.admin()
+      await admin.connect()
+      const configEntries = [{ name: 'max.message.bytes', value: '5000' }]
+      await admin.createTopics({ topics: [{ topic: `test-${topic}`, numPartitions: 1, configEntries }] })
+      await admin.disconnect()
+      const values = Array.from({ length: 40 }, (_, n) => `${n} ${'.'.repeat(500)}`)
+      await log.publish(
+        topic,
+        values.map((value) => ({ key: 'k', value })),
+      )
+      const seen = await consumeSome(topic, values.length)
+      expect([...new Set(seen.map(({ value }) => value))]).toEqual(values)
+    })
+  })
+
+  test('what others publish as they like is handed over: without key or value, not as text, twice, on several partitions', async () => {
+    const topic = randomUUID()
+    await log.publish(topic, [{ key: 'ours', value: 'ours' }])
+    const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+    await producer.connect()
+    const name = `test-${topic}`
+    await producer.send({
+      topic: name,
+      messages: [
+        { partition: 0, value: Buffer.from([0xff, 0xfe]), headers: { many: ['a', 'b'], raw: Buffer.from('r') } },
+        { partition: 0, key: 'gone', value: null },
+        { partition: 1, key: 'again', value: 'same' },
+        { partition: 2, key: 'again', value: 'same' },
+        { partition: 0, value: 'keyless' },
+      ],
+    })
+    await producer.disconnect()
+    // The first without a key never succeeds: those without one do not wait for each other.
+    const seen = await consumeSome(topic, 6, (message) =>
+      message.value.includes('\ufffd') ? { park: 'no text' } : 'done',
+    )
+    expect(seen).toEqual(
+      expect.arrayContaining([
+        { key: '', value: '\ufffd\ufffd', headers: { many: 'a', raw: 'r' } },
+        { key: 'gone', value: '' },
+        { key: '', value: 'keyless' },
+      ]),
+    )
+    expect(seen.filter(({ value }) => value === 'same')).toHaveLength(2)
+    expect(await consumeSome(`${topic}.dead`, 1)).toEqual([
+      { key: '', value: '\ufffd\ufffd', headers: { many: 'a', raw: 'r', reason: 'no text' } },
+    ])
+  })
+
+  test('a partition of which enough was fetched for a while is fetched again when that is handled', async () => {
+    const topic = randomUUID()
+    const values = Array.from({ length: 3_000 }, (_, n) => String(n))
+    await log.publish(
+      topic,
+      values.map((value) => ({ key: 'k', value })),
+    )
+    let handled = 0
+    const seen = await consumeSome(topic, 3_001, async (): Promise<Handled> => {
+      // What comes now has to wait until there is room.
+      if (++handled === 10) await log.publish(topic, [{ key: 'k', value: 'last' }])
+      return 'done'
+    })
+    expect(seen.map(({ value }) => value)).toEqual([...values, 'last'])
+  })
+
+  test('a consumer that joins takes over a share, while what is under way ends where it is and is not begun again there', async () => {
+    const topic = randomUUID()
+    const group = randomUUID()
+    const keys = Array.from({ length: 30 }, (_, n) => `key-${n}`)
+    await log.publish(
+      topic,
+      keys.map((key) => ({ key, value: 'first' })),
+    )
+    const released = Promise.withResolvers<void>()
+    const begun = new Map<string, number>()
+    const allBegun = Promise.withResolvers<void>()
+    const abort = new AbortController()
+    const stays = log.consume(
+      { topic, group, from: 'start' },
+      async ({ key, value }) => {
+        if (value !== 'first') return 'done'
+        begun.set(key, (begun.get(key) ?? 0) + 1)
+        if (begun.size === keys.length) allBegun.resolve()
+        await released.promise
+        return 'done'
+      },
+      abort.signal,
+    )
+    await allBegun.promise
+    const taken: string[] = []
+    const some = Promise.withResolvers<void>()
+    const joins = log.consume(
+      { topic, group, from: 'start' },
+      async ({ key }) => {
+        taken.push(key)
+        some.resolve()
+        return 'done'
+      },
+      abort.signal,
+    )
+    await some.promise
+    released.resolve()
+    // Until all has been seen by somebody after the change: then it has settled.
+    await log.publish(
+      topic,
+      keys.map((key) => ({ key, value: 'second' })),
+    )
+    abort.abort()
+    await Promise.all([stays, joins])
+    expect([...begun.values()]).toEqual(keys.map(() => 1))
+    expect(new Set(taken).size).toBeLessThan(keys.length)
+  })
+
+  test('what a frozen consumer had comes to another, and its late word of how far it was counts for nothing', async () => {
+    const [topic, group] = [randomUUID(), randomUUID()]
+    const config = kafkaConfig(brokers, { partitions: 1 })
+    const child = startChild('kafka-consumer-process.ts', [JSON.stringify({ config, topic, group })])
+    const abort = new AbortController()
+    const admin = client.admin()
+    await admin.connect()
+    const groupOffset = async () =>
+      (await admin.fetchOffsets({ groupId: `test-${group}`, topics: [`test-${topic}`] }))[0]?.partitions[0]?.offset
+    try {
+      const own = createKafkaMessageLog(config, { log: quiet })
+      await own.publish(topic, [{ key: 'k', value: 'first' }])
+      expect(await child.line()).toBe('first')
+      process.kill(child.pid, 'SIGSTOP')
+      const seen: string[] = []
+      const taken = Promise.withResolvers<void>()
+      const consumed = own.consume(
+        { topic, group, from: 'start' },
+        async ({ value }) => {
+          if (seen.push(value) === 2) await own.publish(topic, [{ key: 'k', value: 'third' }])
+          if (value === 'third') taken.resolve()
+          return 'done'
+        },
+        abort.signal,
+      )
+      await own.publish(topic, [{ key: 'k', value: 'second' }])
+      await taken.promise
+      expect(seen).toEqual(['first', 'second', 'third'])
+      abort.abort()
+      await consumed
+      expect(await groupOffset()).toBe('3')
+      await own.publish(topic, [{ key: 'k', value: 'fourth' }])
+      // It ends what it had begun, and would say now that the group is at 1, or at 2 where it had fetched that much.
+      child.write('go')
+      process.kill(child.pid, 'SIGCONT')
+      let line = await child.line()
+      if (line === 'second') line = await child.line()
+      expect(line).toBe('fourth')
+      const offsets = [await groupOffset()]
+      while (offsets.at(-1) !== '4') {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        offsets.push(await groupOffset())
+      }
+      expect([...new Set(offsets)].filter((offset) => offset !== '3' && offset !== '4')).toEqual([])
+      await own.stop()
+    } finally {
+      abort.abort()
+      await admin.disconnect()
+      await child.end('SIGKILL')
+    }
+  }, 60_000)
 })

@@ -21,6 +21,9 @@ const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5_000
 const LASTED_MS = 60_000
 
+/** Milliseconds that a publication may take in all, tries and waiting included. */
+const PUBLISH_MS = 25_000
+
 const REACH_MS = 2_000
 /** Whoever asks, asks again. */
 const ASKING_ONCE: Patience = { connect: 1_500, request: 1_500, retry: { retries: 0 } }
@@ -35,7 +38,7 @@ const STOP_MS = 5_000
  */
 export function createKafkaMessageLog(
   config: KafkaConfig,
-  { log, clientId = 'testledger' }: { log: Log; clientId?: string },
+  { log, clientId = 'testledger', publishMs = PUBLISH_MS }: { log: Log; clientId?: string; publishMs?: number },
 ): MessageLog & { stop(): Promise<void> } {
   stopIdlePolling()
   const server = `Kafka at ${config.brokers.join(', ')}`
@@ -60,7 +63,13 @@ export function createKafkaMessageLog(
   const maker = keptAdmin(open, MAKING_TOPICS)
   const asker = keptAdmin(open, ASKING_ONCE)
   const topics = createTopics(maker, config)
-  const publisher = createPublisher({ open, topics, server, partitioner: Partitioners.DefaultPartitioner })
+  const publisher = createPublisher({
+    open,
+    topics,
+    server,
+    partitioner: Partitioners.DefaultPartitioner,
+    patienceMs: publishMs,
+  })
   const named = (name: string): string => `${config.prefix}${name}`
   const stopped = new AbortController()
   const consuming = new Set<Promise<void>>()

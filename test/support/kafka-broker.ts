@@ -6,6 +6,8 @@ import { type Broker, type BrokerOptions, freeKafkaPort, startBroker } from '../
 
 export interface KafkaBroker {
   readonly brokers: readonly string[]
+  /** Where its data is. */
+  readonly folder: string
   /** SIGTERM; what it knows is kept. */
   stop(): Promise<void>
   /** SIGKILL; what it knows is kept. */
@@ -36,6 +38,7 @@ export async function startKafka({
     let broker: Broker | undefined = down ? undefined : await start()
     return {
       brokers: [`127.0.0.1:${port}`],
+      folder,
       stop: async () => broker?.stop(),
       kill: async () => broker?.kill(),
       freeze: () => broker?.freeze(),

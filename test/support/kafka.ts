@@ -1,5 +1,6 @@
 /** Real Kafka brokers for tests. Where none can be run, their tests say that they are skipped. */
 import { describe } from '@jest/globals'
+import type { KafkaConfig } from '../../platform/config.ts'
 import { kafkaJars, NoKafka } from '../../scripts/kafka/jars.ts'
 import { sharedServer } from './shared-servers.ts'
 
@@ -25,6 +26,21 @@ export function describeWithKafka(name: string, tests: () => void): void {
 export async function sharedKafka(): Promise<{ brokers: readonly string[] }> {
   const { address } = await sharedServer<{ address: string }>('kafka')
   return { brokers: [address] }
+}
+
+/** What a message log needs to be told to use these brokers; sessions are as short as brokers allow. */
+export function kafkaConfig(brokers: readonly string[], beside: Partial<KafkaConfig> = {}): KafkaConfig {
+  return {
+    brokers,
+    prefix: 'test-',
+    partitions: 3,
+    replication: 0,
+    retentionMs: 3_600_000,
+    sessionMs: 6_000,
+    tls: undefined,
+    sasl: undefined,
+    ...beside,
+  }
 }
 
 export { type KafkaBroker, startKafka } from './kafka-broker.ts'

@@ -15,8 +15,6 @@ const MOST_MESSAGES = 1_000
 /** What a message takes beside its key, value and headers, at most. */
 const OVERHEAD_BYTES = 70
 
-/** Milliseconds that a publication may take in all, tries and waiting included. */
-const PATIENCE_MS = 25_000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1_000
 
@@ -47,8 +45,10 @@ export function createPublisher(deps: {
   topics: Topics
   server: string
   partitioner: (typeof Partitioners)['DefaultPartitioner']
+  /** Milliseconds that a publication may take in all, tries and waiting included. */
+  patienceMs: number
 }): Publisher {
-  const { open, topics, server, partitioner } = deps
+  const { open, topics, server, partitioner, patienceMs } = deps
   const stopped = new AbortController()
   let current: Promise<Link & { producer: Producer }> | undefined
 
@@ -157,7 +157,7 @@ export function createPublisher(deps: {
 
   return {
     async publish(topic, messages) {
-      const deadline = performance.now() + PATIENCE_MS
+      const deadline = performance.now() + patienceMs
       // One after the other: what is sent again after a failure must not come behind what followed it.
       for (const piece of piecesOf(messages)) {
         stopped.signal.throwIfAborted()
