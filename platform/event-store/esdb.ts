@@ -39,6 +39,8 @@ const AGAIN = [20, 100, 400]
 const [FIRST_PAUSE, LONGEST_PAUSE] = [100, 5_000]
 /** Streams that one `loadMany` reads at the same time. */
 const READS_AT_ONCE = 16
+/** Events, twice, that a subscription holds while its reader is busy. */
+const READ_AHEAD = 100
 /** Events of one page on the way back to the log's last event of ours: most often the very last is, or nothing is new. */
 const HEAD_PAGES = [1, 16, 256]
 const LONGEST_HEAD_PAGE = 1_024
@@ -250,7 +252,7 @@ export function createEsdbEventStore({
         fromPosition: after === 0n ? LOG_START : { commit: after, prepare: after },
         filter: excludeSystemEvents({ maxSearchWindow: SEARCH_WINDOW, checkpointInterval: CHECKPOINT_WINDOWS }),
       },
-      { highWaterMark: MAX_FOLLOW_BATCH },
+      { highWaterMark: READ_AHEAD },
     )
     subscription.on('error', () => {})
     const end = (): void => void subscription.destroy()

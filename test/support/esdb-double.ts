@@ -18,6 +18,7 @@ export interface EsdbDouble {
   readonly url: string
   readonly log: Log
   readonly calls: Calls
+  readonly openSubscriptions: number
   /** What happens to the next appends, one fault each. */
   nextAppend(...faults: readonly AppendFault[]): void
   /** The next subscription begins with so many events that its client has seen already. */
@@ -99,6 +100,9 @@ export async function startEsdbDouble(): Promise<EsdbDouble> {
     url: `esdb://${HOST}:${port}?tls=false`,
     log,
     calls,
+    get openSubscriptions() {
+      return node.subscriptions.size
+    },
     nextAppend: (...next) => faults.nextAppend(...next),
     repeatEvents(count) {
       faults.repeated = count

@@ -8,7 +8,7 @@ export type EsdbAddress = Readonly<{
   server: string
 }>
 
-const URL = /^(esdb(?:\+discover)?:\/\/)(?:([^/?]*)@)?([^/?@]+)(.*)$/
+const URL = /^(esdb(?:\+discover)?:\/\/)(?:([^/?]*)@)?([^/?@]+)\/*(\?.*)?$/
 
 /** Takes a connection string of EventStoreDB apart; what is none is not repeated in the error, for it may hold a password. */
 export function esdbAddress(url: string): EsdbAddress {
@@ -18,7 +18,7 @@ export function esdbAddress(url: string): EsdbAddress {
     throw new TypeError('EVENTSTOREDB_URL is not a connection string of EventStoreDB')
   }
   return {
-    connection: `${scheme}${hosts}${options}`,
+    connection: `${scheme}${hosts}${options ?? ''}`,
     credentials: password ? { username: decoded(username ?? ''), password: decoded(password) } : undefined,
     server: `EventStoreDB at ${hosts}`,
   }
