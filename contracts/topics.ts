@@ -24,11 +24,13 @@ const version = z.literal(MESSAGE_VERSION).describe('Version of the message')
 const record = z.int().positive().describe("Id of the run's record")
 
 /** `attempt` is the last that was made, 0 for none: a run that has been claimed since is another runner's. */
-export const runMessage = z.object({
-  version: version.optional(),
-  run: z.int().positive().describe('Id of the run'),
-  attempt: z.int().nonnegative().describe('The last attempt that was made at it, 0 for none'),
-})
+export const runMessage = z
+  .object({
+    version: version.optional(),
+    run: z.int().positive().describe('Id of the run'),
+    attempt: z.int().nonnegative().describe('The last attempt that was made at it, 0 for none'),
+  })
+  .transform(({ run, attempt }) => ({ run, attempt }))
 export type RunMessage = z.output<typeof runMessage>
 
 /** What CI may ask for over the message log: what the REST call of the same meaning does. */

@@ -99,7 +99,7 @@ const TOPICS: readonly Topic[] = [
       'role `gateway` (`accepted`, `refused`, and the end of a run that has ended already), role `relay` (`finished`)',
     readBy: 'CI, each build with a group of its own, or without one',
     key: "the command's `id`",
-    headers: ['correlation-id'],
+    headers: ['correlation-id', 'traceparent'],
     schema: replyMessage,
     examples: [
       { ...HEAD, status: 'accepted', record: 17, ...NOT_KNOWN, message: '已受理，运行尚未结束' },
@@ -140,7 +140,7 @@ const TOPICS: readonly Topic[] = [
     writtenBy: 'role `relay`',
     readBy: 'whoever wants to know; nothing of the platform does',
     key: 'stream of the event, which is `subject`',
-    headers: ['content-type', 'correlation-id'],
+    headers: ['content-type', 'correlation-id', 'traceparent'],
     schema: cloudEvent,
     examples: [finishedExample()],
     more: [

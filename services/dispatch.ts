@@ -1,6 +1,6 @@
 import { idOf, type Recorded } from '../contracts/core.ts'
 import { type RunEvent, runStream } from '../contracts/run.ts'
-import { RUNS_TOPIC, type RunMessage } from '../contracts/topics.ts'
+import { MESSAGE_VERSION, RUNS_TOPIC, type RunMessage } from '../contracts/topics.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
 import type { Leases } from '../platform/leases.ts'
 import { headersOf } from '../platform/message-log/headers.ts'
@@ -11,7 +11,11 @@ import type { Lane, Outgoing } from './relay.ts'
 
 /** A run as runners are asked for it. */
 export function asMessage(message: RunMessage, from: Parameters<typeof headersOf>[0]): Message {
-  return { key: runStream(message.run), value: JSON.stringify(message), headers: headersOf(from) }
+  return {
+    key: runStream(message.run),
+    value: JSON.stringify({ version: MESSAGE_VERSION, ...message }),
+    headers: headersOf(from),
+  }
 }
 
 /** Events that ask for work, and the last attempt at it that was made before. */

@@ -1,3 +1,4 @@
+import { CORRELATION_ID } from '../../platform/message-log/headers.ts'
 import type { Handled, Message, MessageLog } from '../../platform/message-log/port.ts'
 import { runStream } from '../../contracts/run.ts'
 import { COMMANDS_TOPIC, REPLIES_TOPIC, type Reply } from '../../contracts/topics.ts'
@@ -66,11 +67,11 @@ export function startTriggerCommands(deps: {
   async function handle(message: Message): Promise<Handled> {
     try {
       const delivered = readDelivered(message.value)
-      const correlationId = correlationIdOf(message.headers?.['correlation-id'], delivered.id)
+      const correlationId = correlationIdOf(message.headers?.[CORRELATION_ID], delivered.id)
       const replies = await repliesTo(delivered, correlationId)
       await messages.publish(
         REPLIES_TOPIC,
-        replies.map((reply) => replyMessageOf(reply, correlationId)),
+        replies.map((reply) => replyMessageOf(reply, { correlationId })),
       )
       return 'done'
     } catch (error) {

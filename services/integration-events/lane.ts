@@ -8,6 +8,7 @@ import {
   EVENT_TYPE_PREFIX,
 } from '../../contracts/integration.ts'
 import { EVENTS_TOPIC, REPLIES_TOPIC } from '../../contracts/topics.ts'
+import { headersOf } from '../../platform/message-log/headers.ts'
 import type { Lane, Outgoing } from '../relay.ts'
 import { finishedReply, replyMessageOf, runEndOf } from '../trigger-commands/replies.ts'
 import type { TriggerCommands } from '../trigger-commands/trigger-commands.ts'
@@ -26,7 +27,7 @@ export function eventsLane({ commands }: { commands: Pick<TriggerCommands, 'acce
     return waiting.flatMap(({ id, record }) => {
       const end = ends.get(record)
       if (end === undefined) return []
-      return [{ topic: REPLIES_TOPIC, message: replyMessageOf(finishedReply(id, end), end.correlationId) }]
+      return [{ topic: REPLIES_TOPIC, message: replyMessageOf(finishedReply(id, end), end.meta) }]
     })
   }
 
@@ -42,7 +43,7 @@ export function eventsLane({ commands }: { commands: Pick<TriggerCommands, 'acce
 function told(stored: Recorded): Outgoing[] {
   const event = cloudEventOf(upcast(stored))
   if (event === undefined) return []
-  const headers = { 'content-type': CLOUD_EVENT_CONTENT_TYPE, 'correlation-id': event.correlationid }
+  const headers = { 'content-type': CLOUD_EVENT_CONTENT_TYPE, ...headersOf(stored.meta) }
   return [{ topic: EVENTS_TOPIC, message: { key: event.subject, value: JSON.stringify(event), headers } }]
 }
 

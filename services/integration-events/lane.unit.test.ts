@@ -113,6 +113,7 @@ describe('the lane of events', () => {
         headers: {
           'content-type': 'application/cloudevents+json; charset=UTF-8',
           'correlation-id': meta.correlationId,
+          ...(meta.traceparent !== undefined && { traceparent: meta.traceparent }),
         },
       })),
     )

@@ -2,6 +2,7 @@ import type { Recorded } from '../../contracts/core.ts'
 import { idOf } from '../../contracts/core.ts'
 import type { RunEvent, RunEventOf } from '../../contracts/run.ts'
 import { MESSAGE_VERSION, type Reply } from '../../contracts/topics.ts'
+import { headersOf } from '../../platform/message-log/headers.ts'
 import type { Message } from '../../platform/message-log/port.ts'
 
 /** What became of a command when it was carried out: the first word, which every repeat is told again. */
@@ -11,7 +12,7 @@ export type Outcome =
 
 /** The end of a run, as its last event tells it. */
 export type RunEnd = Pick<Reply, 'all' | 'success' | 'fail' | 'error' | 'state'> &
-  Readonly<{ record: number; reason: string | undefined; correlationId: string }>
+  Readonly<{ record: number; reason: string | undefined; meta: Recorded['meta'] }>
 
 const UNKNOWN = { record: null, all: null, success: null, fail: null, error: null, state: null } as const
 
@@ -30,14 +31,13 @@ export function finishedReply(id: string, { record, all, success, fail, error, s
 }
 
 /** A reply on its way: those to one command stay in order. */
-export function replyMessageOf(reply: Reply, correlationId: string): Message {
-  return { key: reply.id, value: JSON.stringify(reply), headers: { 'correlation-id': correlationId } }
+export function replyMessageOf(reply: Reply, from: Parameters<typeof headersOf>[0]): Message {
+  return { key: reply.id, value: JSON.stringify(reply), headers: headersOf(from) }
 }
 
 /** Undefined for every event but a run's last. */
 export function runEndOf(event: Recorded): RunEnd | undefined {
   if ((event as Recorded<RunEvent>).type !== 'RunFinished') return undefined
   const { all, success, fail, error, state, reason } = event.data as RunEventOf<'RunFinished'>['data']
-  const { correlationId } = event.meta
-  return { record: idOf(event.stream), all, success, fail, error, state, reason, correlationId }
+  return { record: idOf(event.stream), all, success, fail, error, state, reason, meta: event.meta }
 }
