@@ -17,6 +17,7 @@ export type Container = Readonly<{
   /** SIGTERM, as `docker stop` sends; SIGKILL when it takes too long. */
   stop(graceMs: number): Promise<Ended>
   said(): string
+  isOver(): boolean
 }>
 
 export type Image = Readonly<{
@@ -60,6 +61,7 @@ export async function layImage(): Promise<Image> {
       return {
         pid: child.pid ?? 0,
         said: end.said,
+        isOver: () => child.exitCode !== null || child.signalCode !== null,
         check: async ([, first, ...words]) => {
           if (first !== 'node') throw new Error(`the image has no ${first}`)
           return ended(start(words, own)).done

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type EsdbDouble, startEsdbDouble } from '../support/esdb-double.ts'
 import { freePort } from '../support/free-port.ts'
@@ -76,8 +77,11 @@ describeWithKafka('the services of docker-compose.yml, as processes', () => {
   test('each becomes ready, by the words of its health check', async () => {
     for (const [name, { healthcheck }] of services) {
       let last = await container(name).check(healthcheck.test)
-      for (const deadline = Date.now() + 90_000; last.code !== 0 && Date.now() < deadline;) {
-        await new Promise((resolve) => setTimeout(resolve, 500))
+      for (
+        const deadline = Date.now() + 90_000;
+        last.code !== 0 && !container(name).isOver() && Date.now() < deadline;
+      ) {
+        await pause(500)
         last = await container(name).check(healthcheck.test)
       }
       expect([name, last, last.code === 0 ? '' : container(name).said()]).toEqual([
