@@ -131,6 +131,8 @@ export function startTriggerCommands(deps: {
   async function consume(): Promise<void> {
     while (!signal.aborted) {
       try {
+        // Who waits for a reply may listen before there is one.
+        await messages.publish(REPLIES_TOPIC, [])
         await messages.consume({ topic: COMMANDS_TOPIC, group: GROUP, from: 'start' }, handle, signal)
       } catch (error) {
         log.warn({ err: error, topic: COMMANDS_TOPIC }, 'commands could not be consumed; it is tried again')

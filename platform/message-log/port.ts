@@ -21,7 +21,7 @@ export type Subscription = Readonly<{
 export interface MessageLog {
   /** True when messages outlive the process; else what was under way is dispatched again at start. */
   readonly durable: boolean
-  /** Resolves when the log has accepted all messages. */
+  /** Resolves when the log has accepted all messages; with none it makes the topic, where one must be there to be listened to. */
   publish(topic: string, messages: readonly Message[]): Promise<void>
   /**
    * Calls `handler` for each message, those of one key in order, until `signal` is aborted and the handlers under way are done.

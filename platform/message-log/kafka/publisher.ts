@@ -82,10 +82,12 @@ export function createPublisher(deps: {
   async function sendOnce(pieces: readonly Piece[], ms: number): Promise<void> {
     const attempt = async (): Promise<void> => {
       await Promise.all([...new Set(pieces.map(({ topic }) => topic))].map((topic) => topics.ensure(topic)))
+      const full = pieces.filter(({ messages }) => messages.length > 0)
+      if (full.length === 0) return
       const { producer } = await (current ??= connect())
       await producer.sendBatch({
         acks: -1,
-        topicMessages: pieces.map(({ topic, messages }) => ({ topic, messages: messages.map(encoded) })),
+        topicMessages: full.map(({ topic, messages }) => ({ topic, messages: messages.map(encoded) })),
       })
     }
     await within(ms, attempt())
@@ -189,7 +191,8 @@ function* piecesOf(messages: readonly Message[]): Generator<readonly Message[]> 
     piece.push(message)
     bytes += size
   }
-  if (piece.length > 0) yield piece
+  // Nothing to send is a piece as well: its topic is made.
+  if (piece.length > 0 || messages.length === 0) yield piece
 }
 
 function bytesOf(messages: readonly Message[]): number {
