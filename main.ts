@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import type { Position } from './contracts/core.ts'
+import { countAnswers } from './gateway/answers.ts'
 import { createApp } from './gateway/app.ts'
 import { type Front, openFront } from './gateway/front.ts'
 import { docsRoutes } from './gateway/rest/docs.ts'
-import { healthRoutes } from './gateway/rest/health.ts'
-import { probesOf } from './gateway/rest/probes.ts'
 import type { Route } from './gateway/rest/route.ts'
 import type { Config } from './platform/config.ts'
 import type { Logger } from './platform/logger.ts'
@@ -17,6 +16,7 @@ import { gatewayRoutes, startCommands } from './roles/gateway.ts'
 import { type Ground, openGround, type Stops } from './roles/ground.ts'
 import { startRelayRole } from './roles/relay.ts'
 import { startRunnerRole } from './roles/runner.ts'
+import { watchRoutes } from './roles/watch.ts'
 import { type FirstAdmin, makeFirstAdmin } from './services/access/first-admin.ts'
 
 /** Milliseconds that requests and runs under way have to end when the process stops. */
@@ -87,7 +87,7 @@ export async function startPlatform(
     const admin = has('gateway') ? await untilReached(() => firstAdmin(ground), { log, signal, waiting }) : undefined
     const own = has('gateway') ? gatewayRoutes(ground, closing.signal) : []
     if (has('gateway')) startCommands(ground, own, stops)
-    const routes = [...own, ...healthRoutes(probesOf(ground))]
+    const routes = [...own, ...watchRoutes(ground)]
     const served = [...routes, ...docsRoutes(routes, version)]
     front ??= await listen()
     front.serve(handlerOf(ground, served))
@@ -111,7 +111,7 @@ function firstAdmin({ access, config }: Ground): Promise<FirstAdmin | undefined>
 }
 
 function handlerOf(ground: Ground, routes: readonly Route[]): RequestListener {
-  const { config, keys, secrets, access, models, log } = ground
+  const { config, keys, secrets, access, models, log, metrics, tracing } = ground
   const { logins, apiTokens } = access
   const app = createApp({
     routes,
@@ -123,6 +123,8 @@ function handlerOf(ground: Ground, routes: readonly Route[]): RequestListener {
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
     rateLimit: config.rateLimit,
+    tracing,
+    answered: countAnswers(metrics),
   })
   const answer = app.callback()
   return (request, response) => void answer(request, response)

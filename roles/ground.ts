@@ -3,6 +3,7 @@ import { type Blobs, createBlobs } from '../platform/blobs.ts'
 import { createCommandMemory, type CommandMemory } from '../platform/commands.ts'
 import type { Config, Role } from '../platform/config.ts'
 import { takeEventStore } from '../platform/event-store/belongs.ts'
+import { observedEventStore } from '../platform/event-store/observed.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
 import { createPostgresEventStore } from '../platform/event-store/postgres.ts'
 import { createIds } from '../platform/ids.ts'
@@ -10,21 +11,27 @@ import { type Keys, loadKeys } from '../platform/keys.ts'
 import { createLeases, type Leases, leasesMigration } from '../platform/leases.ts'
 import type { Logger } from '../platform/logger.ts'
 import { createMemoryMessageLog } from '../platform/message-log/memory.ts'
+import { observedMessageLog } from '../platform/message-log/observed.ts'
 import type { MessageLog } from '../platform/message-log/port.ts'
+import { createMetrics, type Metrics } from '../platform/metrics.ts'
 import { untilReached } from '../platform/reach.ts'
 import { openSecrets, type Secrets } from '../platform/secrets.ts'
 import { claimDatabase } from '../platform/single.ts'
 import type { Database } from '../platform/sql.ts'
 import { openStorage } from '../platform/storage.ts'
+import type { Tracing } from '../platform/tracing.ts'
+import { openTracing } from '../platform/tracing/open.ts'
 import { projections } from '../projections/all.ts'
 import { createProjectionEngine, type ProjectionEngine } from '../projections/engine.ts'
 import { type Access, accessMigrations, createAccess } from '../services/access/access.ts'
 import { Folds } from '../services/commands/folds.ts'
 import { createHandle, type Handle } from '../services/commands/handle.ts'
+import { tracedHandle } from '../services/commands/traced.ts'
 import { createVisible, type Visible } from '../services/commands/visible.ts'
 import { createWrites, type Writes } from '../services/commands/writes.ts'
 import { createFeed, type Feed } from '../services/feed.ts'
 import { relayMigrations } from '../services/relay.ts'
+import { countRunEnds } from '../services/runs/counted.ts'
 import { triggerCommandsMigration } from '../services/trigger-commands/trigger-commands.ts'
 
 /** What must be undone when the process goes down: the last first. */
@@ -50,6 +57,8 @@ export type Ground = Readonly<{
   writes: Writes
   visible: Visible
   access: Access
+  metrics: Metrics
+  tracing: Tracing
   /** Resolves with the reason when the process cannot go on. */
   failed: Promise<string>
   has(role: Role): boolean
@@ -68,6 +77,9 @@ export async function openGround(
   const has = (role: Role): boolean => config.roles.includes(role)
   const migrations = [...relayMigrations, leasesMigration, ...accessMigrations, triggerCommandsMigration]
 
+  const metrics = createMetrics()
+  const tracing = await openTracing(config, log)
+  stops.push(() => tracing.stop())
   const storage = await reached(() => openStorage(config, migrations, log))
   stops.push(storage.stop)
   const { db } = storage
@@ -75,11 +87,13 @@ export async function openGround(
   stops.push(claim.release)
   const keys = await loadKeys(config)
   const secrets = await reached(() => openSecrets(db, keys.masterKey))
-  const store = await openEventStore(config, db, log)
-  stops.push(() => store.stop())
+  const events = await openEventStore(config, db, log)
+  stops.push(() => events.stop())
+  const store = observedEventStore(events, { metrics, tracing, appended: countRunEnds(metrics) })
   await reached(() => takeEventStore(db, store, config.eventStoreUrl === undefined ? 'postgres' : 'esdb'))
-  const messages = await openMessageLog(config, log)
-  stops.push(() => messages.stop())
+  const carrier = await openMessageLog(config, log)
+  stops.push(() => carrier.stop())
+  const messages = observedMessageLog(carrier, { metrics, tracing, log })
   const models = createProjectionEngine({ db, store, projections, log, feeds: has('projector') })
   stops.push(() => models.stop())
   await reached(() => models.start())
@@ -91,7 +105,7 @@ export async function openGround(
   const feed = await reached(() => createFeed({ store, log }))
   feed.listen((events) => folds.observe(events))
   stops.push(feed.stop)
-  const handle = createHandle({ store, folds, clock })
+  const handle = tracedHandle(createHandle({ store, folds, clock }), tracing)
   const writes = createWrites({ handle, folds, memory, nextId, readModels: models })
   const { jwtSecret } = keys
   const { mac } = secrets
@@ -118,6 +132,8 @@ export async function openGround(
     // Beside other processes what is cached may be a moment old: what one of them has answered would not be seen here.
     visible: createVisible(config.kafka === undefined ? folds : { read: folds.refresh.bind(folds) }),
     access,
+    metrics,
+    tracing,
     failed: Promise.race([storage.died, claim.lost.then((error) => error.message)]),
     has,
   }

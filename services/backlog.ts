@@ -30,7 +30,8 @@ export function showBacklog(deps: {
         'How far a read model is behind the log: events, or bytes where EventStoreDB keeps the log',
       testledger_projection_lag_seconds: 'How long ago the first event was recorded that a read model has not applied',
       testledger_projection_stopped: '1 for a read model that has met an event that it cannot apply',
-      testledger_projection_rebuild_lag: 'Likewise of one that is being built anew; not shown when none is',
+      testledger_projection_rebuild_lag:
+        'How far a read model that is built anew is behind the log; not shown when none is',
     },
     async () => {
       const { head, projections } = await models.status()
@@ -49,7 +50,8 @@ export function showBacklog(deps: {
 
   metrics.gauges(
     {
-      testledger_relay_lag: 'How far a lane of the relay is behind the log: events, or bytes with EventStoreDB',
+      testledger_relay_lag:
+        'How far a lane of the relay is behind the log: events, or bytes where EventStoreDB keeps the log',
       testledger_relay_lag_seconds: 'How long ago the first event was recorded that a lane of the relay has not passed',
     },
     async () => {

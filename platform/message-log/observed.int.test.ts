@@ -100,7 +100,7 @@ describe('an observed message log', () => {
       },
     ])
     const [sent] = publishing
-    expect(handlings).toMatchObject(Array(2).fill({ kind: 'consumer', parentSpanId: sent?.spanId }))
+    expect(handlings).toMatchObject([1, 2].map(() => ({ kind: 'consumer', parentSpanId: sent?.spanId })))
     const inside = ours.filter(({ name }) => name === 'inside').map(({ parentSpanId }) => parentSpanId)
     expect(inside.toSorted()).toEqual(handlings.map(({ spanId }) => spanId).toSorted())
     expect(seen.map(({ headers }) => headers)).toEqual([

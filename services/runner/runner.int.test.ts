@@ -273,7 +273,13 @@ test('what is said of a run names the call that asked for it, and how long it ha
   const { messages, handle, folds, feed, leases } = desk
   const log = { debug: tell, info: tell, warn: tell, error: tell }
   runner = startRunner({
-    ...{ messages, handle, folds, feed, leases, log, concurrency: 1 },
+    messages,
+    handle,
+    folds,
+    feed,
+    leases,
+    log,
+    concurrency: 1,
     execute: works.execute,
     waited: (seconds) => void waits.push(seconds),
   })

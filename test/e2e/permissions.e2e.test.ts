@@ -108,6 +108,8 @@ const TABLE: Readonly<Record<string, readonly Caller[]>> = {
   'DELETE /api/bug/bugs/:id/': WRITERS,
   'GET /healthz/': EVERYONE,
   'GET /readyz/': EVERYONE,
+  // From this machine: whom else its addresses and tokens let in is tried beside the route.
+  'GET /metrics/': EVERYONE,
   'GET /openapi.json': EVERYONE,
   'GET /docs/': EVERYONE,
   'GET /docs/start.js': EVERYONE,
