@@ -2,10 +2,9 @@ import { type Clock, systemClock } from '../contracts/time.ts'
 import { type Blobs, createBlobs } from '../platform/blobs.ts'
 import { createCommandMemory, type CommandMemory } from '../platform/commands.ts'
 import type { Config, Role } from '../platform/config.ts'
-import { takeEventStore } from '../platform/event-store/belongs.ts'
+import { openEventStore } from '../platform/event-store/open.ts'
 import { observedEventStore } from '../platform/event-store/observed.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
-import { createPostgresEventStore } from '../platform/event-store/postgres.ts'
 import { createIds } from '../platform/ids.ts'
 import { type Keys, loadKeys } from '../platform/keys.ts'
 import { createLeases, type Leases, leasesMigration } from '../platform/leases.ts'
@@ -29,6 +28,7 @@ import { createHandle, type Handle } from '../services/commands/handle.ts'
 import { tracedHandle } from '../services/commands/traced.ts'
 import { createVisible, type Visible } from '../services/commands/visible.ts'
 import { createWrites, type Writes } from '../services/commands/writes.ts'
+import { claimEventStore } from '../services/event-log/claim.ts'
 import { createFeed, type Feed } from '../services/feed.ts'
 import { relayMigrations } from '../services/relay.ts'
 import { countRunEnds } from '../services/runs/counted.ts'
@@ -87,10 +87,10 @@ export async function openGround(
   stops.push(claim.release)
   const keys = await loadKeys(config)
   const secrets = await reached(() => openSecrets(db, keys.masterKey))
-  const events = await openEventStore(config, db, log)
+  const { store: events, kind } = await openEventStore(config, db, log)
   stops.push(() => events.stop())
   const store = observedEventStore(events, { metrics, tracing, appended: countRunEnds(metrics) })
-  await reached(() => takeEventStore(db, store, config.eventStoreUrl === undefined ? 'postgres' : 'esdb'))
+  await reached(() => claimEventStore(db, store, kind))
   const carrier = await openMessageLog(config, log)
   stops.push(() => carrier.stop())
   const messages = observedMessageLog(carrier, { metrics, tracing, log })
@@ -141,17 +141,7 @@ export async function openGround(
 
 type Stoppable = Readonly<{ stop(): Promise<void> | void }>
 
-/** The clients of servers that were not chosen are not even loaded. */
-async function openEventStore(
-  { eventStoreUrl: url }: Config,
-  db: Database,
-  log: Logger,
-): Promise<EventStore & Stoppable> {
-  if (url === undefined) return createPostgresEventStore({ db, log })
-  const { createEsdbEventStore } = await import('../platform/event-store/esdb.ts')
-  return createEsdbEventStore({ url, log })
-}
-
+/** The client of Kafka is not even loaded where it was not chosen. */
 async function openMessageLog({ kafka }: Config, log: Logger): Promise<MessageLog & Stoppable> {
   if (kafka === undefined) return createMemoryMessageLog({ log })
   const { createKafkaMessageLog } = await import('../platform/message-log/kafka.ts')

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { type Config, ConfigError, readConfig } from '../platform/config.ts'
 import { DataDirectoryInUse, dataDirectoryOwner } from '../platform/data-directory.ts'
 import { embeddedConnection } from '../platform/embedded-postgres.ts'
-import { createPostgresEventStore } from '../platform/event-store/postgres.ts'
+import { openEventStore } from '../platform/event-store/open.ts'
 import { createLogger, type Logger } from '../platform/logger.ts'
 import { openDatabase } from '../platform/postgres.ts'
 import { isDatabaseClaimed } from '../platform/single.ts'
@@ -11,13 +11,15 @@ import type { Database } from '../platform/sql.ts'
 import { openStorage } from '../platform/storage.ts'
 import { projections } from '../projections/all.ts'
 import { awaitRebuild, rebuild, requestRebuild } from '../projections/rebuild.ts'
+import { claimRestoredEventStore } from '../services/event-log/claim.ts'
 
 /** Milliseconds to wait for a process that has the data directory and is no platform at work: one that starts, stops or rebuilds. */
 const PATIENCE = 15_000
 
 /**
  * `npm run rebuild [-- name ...]`: builds these read models, or all, from the log's start. A running platform is asked to, and goes on
- * answering from the old rows meanwhile; where none runs it is done here. Exits 2 for a name that no read model has.
+ * answering from the old rows meanwhile; where none runs it is done here, for an EventStoreDB that was restored too. Exits 2 for a name
+ * that no read model has.
  */
 export async function main(names: readonly string[]): Promise<void> {
   const known = projections.map(({ name }) => name)
@@ -102,8 +104,11 @@ async function platformEnded(db: Database, signal: AbortSignal): Promise<void> {
 
 async function buildHere(config: Config, log: Logger, names: readonly string[], signal: AbortSignal): Promise<void> {
   const { db, stop } = await openStorage(config, [], log)
-  const store = createPostgresEventStore({ db, log })
+  const { store, kind } = await openEventStore(config, db, log)
   try {
+    if (await claimRestoredEventStore(db, store, kind)) {
+      console.log('EventStoreDB was restored: what was read beyond its end is forgotten, all read models begin anew')
+    }
     await told(db, names, 'here, for no platform runs', () => rebuild({ db, store, projections, log, names, signal }))
   } finally {
     await store.stop()

@@ -10,27 +10,31 @@ import { openDatabase } from '../../platform/postgres.ts'
 import { projections } from '../../projections/all.ts'
 import { dumpRows, requestRebuild } from '../../projections/rebuild.ts'
 import { ADMIN, login, type Reply } from '../support/platform.ts'
-import { type PlatformProcess, startProcess, tryStart } from '../support/platform-process.ts'
+import { type EventLog, eventsThere, newEventLog } from '../support/event-log.ts'
+import { type PlatformProcess, readEvents, startProcess, tryStart } from '../support/platform-process.ts'
 import { quiet } from '../support/quiet.ts'
 import { startTarget } from '../support/target.ts'
 
 /** The real process dies at the worst moments, and whatever it had acknowledged is there when it is started again. */
 
 let dataDir: string
+let eventLog: EventLog
 let platform: PlatformProcess
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'testledger-kill-'))
-  platform = await startProcess(dataDir)
+  eventLog = await newEventLog()
+  platform = await startProcess(dataDir, eventLog.environment)
 }, 120_000)
 afterAll(async () => {
   await platform.end('SIGTERM')
+  await eventLog.stop()
   await rm(dataDir, { recursive: true, force: true })
 }, 60_000)
 
 async function killAndRestart(): Promise<void> {
   await platform.end('SIGKILL')
-  platform = await startProcess(dataDir)
+  platform = await startProcess(dataDir, eventLog.environment)
 }
 
 const PROJECTS = '/api/testPro/projects/'
@@ -110,13 +114,9 @@ describe('in the middle of a case', () => {
     expect(report.body.info).toMatchObject({ all: 1, success: 1, fail: 0, error: 0 })
     expect(asked).toBe(2)
 
-    const db = await openDatabase({ connection: embeddedConnection(dataDir) ?? '', max: 1, log: quiet })
-    const unfinished = await db.query(
-      `select stream from events where type = 'RunRequested'
-       except select stream from events where type = 'RunFinished'`,
-    )
-    await db.close()
-    expect(unfinished).toEqual([])
+    const events = await readEvents(dataDir, eventLog, eventsThere)
+    const streamsOf = (wanted: string) => events.filter(({ type }) => type === wanted).map(({ stream }) => stream)
+    expect(streamsOf('RunFinished').toSorted()).toEqual(streamsOf('RunRequested').toSorted())
   }, 120_000)
 })
 
@@ -135,7 +135,7 @@ test('in the middle of a rebuild: it is done after the restart, and the rows are
   await requestRebuild(db)
   await platform.end('SIGKILL')
   await db.close()
-  platform = await startProcess(dataDir)
+  platform = await startProcess(dataDir, eventLog.environment)
 
   db = await connect()
   for (;;) {
@@ -166,7 +166,7 @@ async function rowsOf(db: Awaited<ReturnType<typeof openDatabase>>): Promise<Rec
 
 describe('the process itself', () => {
   test('a second one on the same data directory is refused, and names it', async () => {
-    const second = await tryStart(dataDir)
+    const second = await tryStart(dataDir, eventLog.environment)
     expect(second).toMatchObject({ code: 1, said: expect.stringContaining(dataDir) })
   }, 60_000)
 
@@ -184,7 +184,7 @@ describe('the process itself', () => {
       const code = await platform.end(signal)
       expect([(await underWay).status, (await underWay).body.state, code]).toEqual([200, '成功', 0])
       await target.stop()
-      platform = await startProcess(dataDir)
+      platform = await startProcess(dataDir, eventLog.environment)
       expect((await login(platform.call, ADMIN)).length).toBeGreaterThan(0)
     },
     120_000,
@@ -211,7 +211,7 @@ describe('the process itself', () => {
       0,
     ])
     await target.stop()
-    platform = await startProcess(dataDir)
+    platform = await startProcess(dataDir, eventLog.environment)
   }, 120_000)
 
   test('npm start ends with what it started', async () => {

@@ -1,6 +1,7 @@
-import { describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { projections } from '../../projections/all.ts'
 import { runCommand, temporaryFolder } from '../support/command.ts'
+import { type EventLog, newEventLog } from '../support/event-log.ts'
 import { caller, login } from '../support/platform.ts'
 
 const ADMIN = { username: 'admin', password: 'admin-password' }
@@ -10,7 +11,13 @@ const switchedOnce = (names: readonly string[], from: number): string =>
 
 describe('npm run rebuild', () => {
   const folder = temporaryFolder()
-  const environment = { DATA_DIR: `${folder.path}/data`, PORT: '0', LOG_LEVEL: 'warn' }
+  let eventLog: EventLog
+  let environment: Readonly<Record<string, string>>
+  beforeAll(async () => {
+    eventLog = await newEventLog()
+    environment = { DATA_DIR: `${folder.path}/data`, PORT: '0', LOG_LEVEL: 'warn', ...eventLog.environment }
+  })
+  afterAll(() => eventLog.stop())
   const start = () =>
     runCommand('scripts/start.ts', [], { cwd: folder.path, env: { ...environment, ADMIN_PASSWORD: ADMIN.password } })
   const rebuild = (...names: string[]) =>

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { systemClock } from '../../contracts/time.ts'
 import { TEAM_STREAM, userStream } from '../../contracts/user.ts'
-import { createPostgresEventStore } from '../../platform/event-store/postgres.ts'
 import { createIds, newCommandId } from '../../platform/ids.ts'
 import { hashPassword } from '../../services/access/passwords.ts'
 import { Folds } from '../../services/commands/folds.ts'
@@ -9,7 +8,6 @@ import { createHandle } from '../../services/commands/handle.ts'
 import { team, type TeamCommand } from '../../services/commands/team.ts'
 import { user, type UserCommand } from '../../services/commands/user.ts'
 import { login, type Reply, startTestPlatform, type TestPlatform } from '../support/platform.ts'
-import { quiet } from '../support/quiet.ts'
 
 /** People who make accounts of their own, and what names they may have. */
 
@@ -25,7 +23,7 @@ const as = (token: string, method: string, path: string, body?: unknown, headers
 
 /** Makes a tester as those were made who are there already, by the events alone. */
 async function giveName({ username, password }: { username: string; password: string }): Promise<void> {
-  const store = createPostgresEventStore({ db: platform.db, log: quiet })
+  const { store } = platform
   const handle = createHandle({ store, folds: new Folds(store), clock: systemClock('Asia/Shanghai') })
   const id = await createIds(platform.db).nextId('user')
   const data = { id, username, password_hash: await hashPassword(password) }

@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { embeddedConnection } from '../../platform/embedded-postgres.ts'
-import { openDatabase } from '../../platform/postgres.ts'
-import { type PlatformProcess, startProcess } from '../support/platform-process.ts'
-import { quiet } from '../support/quiet.ts'
+import { idOf } from '../../contracts/core.ts'
+import { type EventLog, eventsThere, newEventLog } from '../support/event-log.ts'
+import { type PlatformProcess, readEvents, startProcess } from '../support/platform-process.ts'
 import { type Seen, startTarget } from '../support/target.ts'
 
 /** A flow that logs in first goes on logged in after its platform has stopped or died in the middle of it. */
 
 let dataDir: string
+let eventLog: EventLog
 let platform: PlatformProcess
 let target: Awaited<ReturnType<typeof startTarget>>
 let scene: number
@@ -28,7 +28,8 @@ let instead: (seen: Seen, response: ServerResponse) => boolean
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'testledger-resume-'))
-  platform = await startProcess(dataDir)
+  eventLog = await newEventLog()
+  platform = await startProcess(dataDir, eventLog.environment)
   target = await startTarget((seen, response) => {
     if (!instead(seen, response)) answer(seen, response)
   })
@@ -64,6 +65,7 @@ beforeEach(() => {
 })
 afterAll(async () => {
   await platform.end('SIGTERM')
+  await eventLog.stop()
   await target.stop()
   await rm(dataDir, { recursive: true, force: true })
 }, 60_000)
@@ -93,28 +95,14 @@ async function ended(record: number) {
   }
 }
 
-async function rows<R extends object>(statement: string, values: readonly unknown[] = []): Promise<readonly R[]> {
-  const db = await openDatabase({ connection: embeddedConnection(dataDir) ?? '', max: 1, log: quiet })
-  try {
-    return await db.query<R>(statement, values)
-  } finally {
-    await db.close()
-  }
-}
-
 async function lastRun(): Promise<number> {
-  const [last] = await rows<{ stream: string }>(
-    `select stream from events where type = 'RunRequested' order by position desc limit 1`,
-  )
-  return Number(last?.stream.slice('run-'.length))
+  const events = await readEvents(dataDir, eventLog, eventsThere)
+  return idOf(events.findLast(({ type }) => type === 'RunRequested')?.stream ?? '')
 }
 
 async function eventsOf(record: number): Promise<readonly Readonly<{ type: string; data: Record<string, unknown> }>[]> {
-  const events = await rows<{ type: string; data: string }>(
-    'select type, data from events where stream = $1 order by position',
-    [`run-${record}`],
-  )
-  return events.map(({ type, data }) => ({ type, data: JSON.parse(data) as Record<string, unknown> }))
+  const events = await readEvents(dataDir, eventLog, (store) => store.load(`run-${record}`))
+  return events.map(({ type, data }) => ({ type, data: data as Record<string, unknown> }))
 }
 
 /** What each request after the login must have carried: the number of steps that had counted before it. */
@@ -165,7 +153,7 @@ describe.each<[string, NodeJS.Signals]>([
     expect([code, told?.status, told?.body]).toEqual(
       signal === 'SIGTERM' ? [0, 202, { record, status: '执行中' }] : [null, undefined, undefined],
     )
-    platform = await startProcess(dataDir)
+    platform = await startProcess(dataDir, eventLog.environment)
 
     const info = await ended(record)
     expect(info).toMatchObject({ all: STEPS, success: STEPS, fail: 0, error: 0 })
@@ -196,7 +184,7 @@ test('when the platform is told to stop and steps still end, none runs again, an
   expect(await platform.end('SIGTERM')).toBe(0)
   const { status, body } = await waiting
   expect([status, body]).toEqual([202, { record: expect.any(Number), status: '执行中' }])
-  platform = await startProcess(dataDir)
+  platform = await startProcess(dataDir, eventLog.environment)
 
   const info = await ended(body.record)
   expect(info).toMatchObject({ all: STEPS, success: STEPS })
@@ -231,7 +219,7 @@ test('scenes that went side by side go on when the platform is killed, each with
   const record = await lastRun()
   while ((await eventsOf(record)).filter(({ type }) => type === 'CaseFinished').length < 4) await pause(10)
   await platform.end('SIGKILL')
-  platform = await startProcess(dataDir)
+  platform = await startProcess(dataDir, eventLog.environment)
 
   const info = await ended(record)
   expect(info).toMatchObject({ all: 12, success: 12 })

@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from '@jest/globals'
+import { idOf } from '../../contracts/core.ts'
+import { eventsThere } from '../support/event-log.ts'
 import { ADMIN, type TestPlatform } from '../support/platform.ts'
 
 /** What a team does on a platform that works: in, a project with all it takes, a run with verdicts, its report and the lists. */
@@ -37,20 +39,24 @@ export async function tellStory(platform: TestPlatform, target: string): Promise
 /** Waits until no run is left that goes on. */
 export async function runsEnd(platform: TestPlatform): Promise<void> {
   for (;;) {
-    const open = await platform.db.query<{ id: number }>(OPEN)
+    const open = await openRuns(platform)
     if (open.length === 0) return
-    const waits = open.map(({ id }) =>
-      platform.call('GET', `/api/testTask/records/${id}/progress/?after=100000&wait=5`),
-    )
+    const waits = open
+      .slice(0, 8)
+      .map((id) => platform.call('GET', `/api/testTask/records/${id}/progress/?after=100000&wait=5`))
     await Promise.all(waits)
   }
 }
 
 /** By the log: the lists are what is to be tried. */
-const OPEN = `select substr(asked.stream, 5)::int as id from events asked
-  where asked.type = 'RunRequested' and not exists (
-    select from events ended where ended.stream = asked.stream and ended.type = 'RunFinished'
-  ) limit 8`
+async function openRuns({ store }: TestPlatform): Promise<readonly number[]> {
+  const open = new Set<number>()
+  for (const { type, stream } of await eventsThere(store)) {
+    if (type === 'RunRequested') open.add(idOf(stream))
+    if (type === 'RunFinished') open.delete(idOf(stream))
+  }
+  return [...open]
+}
 
 /** Whoever has guessed as much as the fuzz is kept waiting for a while. */
 async function logIn({ call }: TestPlatform): Promise<void> {

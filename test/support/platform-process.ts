@@ -3,6 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { embeddedConnection } from '../../platform/embedded-postgres.ts'
+import { openDatabase } from '../../platform/postgres.ts'
+import type { EventLog, OpenedLog } from './event-log.ts'
+import { quiet } from './quiet.ts'
 import { ADMIN, type Caller, caller, login } from './platform.ts'
 
 export type PlatformProcess = Readonly<{
@@ -97,4 +101,20 @@ export async function startProcess(
   const started = await tryStart(dataDir, environment)
   if ('ready' in started) return started.ready
   throw new Error(`the platform ended with ${started.code}: ${started.said}`)
+}
+
+/** Reads events of the platform that runs on that data directory. */
+export async function readEvents<T>(
+  dataDir: string,
+  eventLog: EventLog,
+  read: (store: OpenedLog) => Promise<T>,
+): Promise<T> {
+  const db = await openDatabase({ connection: embeddedConnection(dataDir) ?? '', max: 1, log: quiet })
+  const store = eventLog.open(db)
+  try {
+    return await read(store)
+  } finally {
+    await store.stop()
+    await db.close()
+  }
 }

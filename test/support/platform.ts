@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Event } from '../../contracts/core.ts'
 import { type Platform, startPlatform } from '../../main.ts'
 import { readConfig } from '../../platform/config.ts'
+import type { EventStore } from '../../platform/event-store/port.ts'
 import { createLogger, type Logger } from '../../platform/logger.ts'
 import { openDatabase } from '../../platform/postgres.ts'
 import type { Database } from '../../platform/sql.ts'
@@ -11,7 +12,8 @@ import { projections } from '../../projections/all.ts'
 import type { Route } from '../../gateway/rest/route.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import { awaitRebuild, dumpRows, requestRebuild } from '../../projections/rebuild.ts'
-import { freshDatabase, type TestDatabase } from './postgres.ts'
+import { eventsThere, newEventLog } from './event-log.ts'
+import { freshDatabase } from './postgres.ts'
 import { quiet } from './quiet.ts'
 
 export const ADMIN = { username: 'admin', password: 'admin-password' }
@@ -28,6 +30,8 @@ export type Caller = (method: string, path: string, body?: unknown, options?: Ca
 export type TestPlatform = Readonly<{
   url: string
   db: Database
+  /** Its events, as another process has them. */
+  store: EventStore
   routes: readonly Route[]
   models: ReadModels
   call: Caller
@@ -50,7 +54,7 @@ export async function startTestPlatform(
   environment: Readonly<Record<string, string>> = {},
   log: Logger = createLogger('silent'),
 ): Promise<TestPlatform> {
-  const database = await freshDatabase()
+  const [database, eventLog] = await Promise.all([freshDatabase(), newEventLog()])
   // With a database of its own a platform keeps little here: what it keeps is good for all platforms of the run.
   const dataDir = process.env.TEST_SHARED_FOLDER ?? tmpdir()
   const config = readConfig({
@@ -61,9 +65,11 @@ export async function startTestPlatform(
     ADMIN_PASSWORD: ADMIN.password,
     LOG_LEVEL: 'silent',
     SANDBOX_POOL: '1',
+    ...eventLog.environment,
     ...environment,
   })
   const db = await openDatabase({ connection: database.url, max: 4, log: quiet })
+  const store = eventLog.open(db)
   let platform = await start()
 
   async function start(): Promise<Platform> {
@@ -83,6 +89,7 @@ export async function startTestPlatform(
       return platform.url
     },
     db,
+    store,
     get models() {
       return platform.models
     },
@@ -99,13 +106,9 @@ export async function startTestPlatform(
       return login(call, { username, password })
     },
     async eventsOf(work) {
-      const [last] = await db.query<{ position: string | null }>('select max(position) as position from events')
+      const before = await store.head()
       await work()
-      const rows = await db.query<{ stream: string; type: string; data: string }>(
-        'select stream, type, data from events where position > $1 order by position',
-        [last?.position ?? 0],
-      )
-      return rows.map(({ stream, type, data }) => ({ stream, type, data: JSON.parse(data) as object }))
+      return (await eventsThere(store, before)).map(({ stream, type, data }) => ({ stream, type, data }))
     },
     async made(path, body) {
       const answer = await call('POST', path, body)
@@ -122,15 +125,13 @@ export async function startTestPlatform(
         await expectRebuildEqual(db, platform.models)
       } finally {
         await platform.stop()
-        await release(db, database)
+        await store.stop()
+        await eventLog.stop()
+        await db.close()
+        await database.drop()
       }
     },
   }
-}
-
-async function release(db: Database, database: TestDatabase): Promise<void> {
-  await db.close()
-  await database.drop()
 }
 
 export async function login(call: Caller, user: { username: string; password: string }): Promise<string> {
