@@ -11,12 +11,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type EsdbDouble, startEsdbDouble } from '../support/esdb-double.ts'
 import { freePort } from '../support/free-port.ts'
 import { describeWithKafka, sharedKafka } from '../support/kafka.ts'
+import { caller, login } from '../support/platform.ts'
 import { query, startTestPostgres, type TestPostgres, urlOf } from '../support/postgres.ts'
 import { createDoor, type Door } from '../support/proxy.ts'
 import { bash, takeTour, typed } from '../support/tour.ts'
 import { divided, readComposeFile, type Service } from './compose-file.ts'
 import { type Container, type Image, layImage } from './image.ts'
-import { finalStage, only } from './image-files.ts'
+import { finalStage, only, ROOT } from './image-files.ts'
 
 describeWithKafka('the services of docker-compose.yml, as processes', () => {
   let folder: string
@@ -108,6 +109,35 @@ describeWithKafka('the services of docker-compose.yml, as processes', () => {
     expect(JSON.parse(printed[6] ?? '')).toMatchObject([{ id: 4, pass_rate: '100.00', status: '执行完毕' }])
     expect(double.calls.append + double.calls.batchAppend).toBeGreaterThan(10)
   }, 120_000)
+
+  test("a case cannot ask the stores, nor anybody else on the stores' network", async () => {
+    let token = ''
+    const call = caller(
+      () => url('gateway'),
+      () => token,
+    )
+    token = await login(call, { username: 'admin', password: environment.ADMIN_PASSWORD ?? '' })
+    const project = (await call('POST', '/api/testPro/projects/', { name: 'p', leader: 'l' })).body.id as number
+    const interfaces = { name: 'i', url: '/streams/$all', method: 'get' }
+    const host = 'http://10.231.86.9:2113'
+    const env = await call('POST', '/api/testPro/envs/', { name: 'e', host, project, global_variable: {} })
+    const run = { env: env.body.id as number, cases: { title: 't', interface: interfaces } }
+    const { body } = await call('POST', '/api/TestInterFace/cases/run/', run)
+    expect(body).toMatchObject({ state: '错误' })
+    expect(JSON.stringify(body)).toContain('目标地址10.231.86.9被禁止访问(TARGET_DENY)')
+  }, 60_000)
+
+  test('together they serve every metric that docs/operations.md names', async () => {
+    const served = new Set<string>()
+    for (const [name] of services) {
+      const answer = await fetch(`${url(name)}/metrics`)
+      expect([name, answer.status]).toEqual([name, 200])
+      for (const [, metric = ''] of (await answer.text()).matchAll(/^# TYPE (\w+)/gm)) served.add(metric)
+    }
+    const named = (await readFile(join(ROOT, 'docs/operations.md'), 'utf8')).match(/\btestledger_[a-z_]+/g) ?? []
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((metric) => !served.has(metric))).toEqual([])
+  })
 
   test('none of them runs as root', async () => {
     if (process.getuid?.() !== 0) return
