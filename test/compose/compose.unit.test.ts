@@ -125,6 +125,22 @@ describe.each(stores)('%s', (name, service) => {
   })
 })
 
+test('Kafka gets along with one node', () => {
+  const { environment = {} } = services.kafka ?? {}
+  expect(environment).toMatchObject({
+    KAFKA_PROCESS_ROLES: 'broker,controller',
+    KAFKA_NODE_ID: '1',
+    KAFKA_CONTROLLER_QUORUM_VOTERS: '1@kafka:9093',
+    KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
+    KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',
+    KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
+  })
+  expect(environment.KAFKA_LISTENERS).toContain(',CONTROLLER://:9093')
+  // Kafka takes 16 bytes in this form, and no others.
+  expect(environment.CLUSTER_ID).toMatch(/^[\w-]{22}$/)
+  expect(Buffer.from(environment.CLUSTER_ID ?? '', 'base64url')).toHaveLength(16)
+})
+
 test('every volume is used', () => {
   const used = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0]))
   expect(Object.keys(file.volumes).toSorted()).toEqual(used.toSorted())
