@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import type { Position } from './contracts/core.ts'
+import { certainlyAmong, clientOf } from './gateway/address.ts'
 import { countAnswers } from './gateway/answers.ts'
 import { createApp } from './gateway/app.ts'
 import { type Front, openFront } from './gateway/front.ts'
@@ -8,6 +9,7 @@ import { docsRoutes } from './gateway/rest/docs.ts'
 import type { Route } from './gateway/rest/route.ts'
 import type { Config } from './platform/config.ts'
 import type { Logger } from './platform/logger.ts'
+import { createMetrics } from './platform/metrics.ts'
 import { untilReached } from './platform/reach.ts'
 import { version } from './platform/version.ts'
 import type { ProjectionEngine } from './projections/engine.ts'
@@ -46,6 +48,9 @@ export async function startPlatform(
   interrupted: AbortSignal = new AbortController().signal,
 ): Promise<Platform> {
   const stops: Stops = []
+  const metrics = createMetrics()
+  const client = clientOf(config.trustedProxies)
+  const isAllowed = certainlyAmong(config.metricsAllow)
   const stopping = new AbortController()
   const leavingSoon = new AbortController()
   const leavingNow = new AbortController()
@@ -64,7 +69,7 @@ export async function startPlatform(
     await front?.stop(GRACE / 8)
   }
   const listen = async (): Promise<Front> => {
-    const opened = await openFront(config)
+    const opened = await openFront(config, { text: metrics.text, openTo: (request) => isAllowed(client(request)) })
     log.info({ url: opened.url, roles: config.roles }, 'listening')
     return opened
   }
@@ -73,7 +78,7 @@ export async function startPlatform(
     // Servers elsewhere may be away: it is said from the first moment. The embedded one is not, and who has it is to be said first.
     if (config.databaseUrl !== undefined) front = await listen()
     const waiting = (reason: string): void => front?.waits(reason)
-    const ground = await openGround(config, log, { stops, signal, waiting })
+    const ground = await openGround(config, log, { stops, signal, waiting, metrics })
     const { has, models } = ground
     if (has('runner')) {
       const giveBack = startRunnerRole(ground, stops)

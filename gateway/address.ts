@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import ipaddr from 'ipaddr.js'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
@@ -33,15 +33,30 @@ export function clientAddress(
   }
 }
 
+/** Who asks. `handedOn`: a proxy that is none of ours stands between, so that `address` is the proxy's, and the client's is not known. */
+export type Client = Readonly<{ address: string; handedOn: boolean }>
+
 /** What proxies say of whom they hand on. */
 const HANDED_ON = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip']
 
-/** Answers whether a request was handed on by a proxy that is none of ours: its address is then that proxy's, and the client's is unknown. */
-export function ofUnknownProxy(
-  trusted: readonly string[],
-): (connection: string | undefined, headers: IncomingHttpHeaders) => boolean {
+/** Answers who a request is from. */
+export function clientOf(trusted: readonly string[]): (request: IncomingMessage) => Client {
+  const addressOf = clientAddress(trusted)
   const isProxy = among(trusted)
-  return (connection = '', headers) => HANDED_ON.some((name) => headers[name] !== undefined) && !isProxy(connection)
+  return ({ socket, headers }) => {
+    const connection = socket.remoteAddress ?? ''
+    const forwardedFor = headers['x-forwarded-for']
+    return {
+      address: addressOf(connection, Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor),
+      handedOn: HANDED_ON.some((name) => headers[name] !== undefined) && !isProxy(connection),
+    }
+  }
+}
+
+/** Answers whether a client is for certain one of these. */
+export function certainlyAmong(addressesAndRanges: readonly string[]): (client: Client) => boolean {
+  const isAmong = among(addressesAndRanges)
+  return ({ address, handedOn }) => !handedOn && isAmong(address)
 }
 
 /** The address of `192.0.2.1:1234`, `[2001:db8::1]:443` or `[2001:db8::1]`; anything else as it is. */

@@ -5,7 +5,7 @@ import { renderJson } from '../contracts/json.ts'
 import type { Logger } from '../platform/logger.ts'
 import { type Tracing, untraced } from '../platform/tracing.ts'
 import { permits } from '../services/access/permissions.ts'
-import { clientAddress, ofUnknownProxy } from './address.ts'
+import { clientOf } from './address.ts'
 import { type Authenticate, bearer } from './auth.ts'
 import { correlationIdOf } from './correlation.ts'
 import { cors } from './cors.ts'
@@ -60,8 +60,7 @@ function router(options: AppOptions): Router {
   const router = new Router()
   const authenticated = bearer({ secret: options.jwtSecret, authenticate: options.authenticate })
   const limited = writeLimit(options.rateLimit)
-  const address = clientAddress(options.trustedProxies)
-  const handedOn = ofUnknownProxy(options.trustedProxies)
+  const client = clientOf(options.trustedProxies)
 
   for (const route of options.routes.toSorted(fixedBeforeParameters)) {
     const respond: Middleware = async (context) => {
@@ -79,8 +78,7 @@ function router(options: AppOptions): Router {
         written: context.params as Record<string, string>,
         user,
         correlationId,
-        address: () => address(request.socket.remoteAddress, context.get('X-Forwarded-For')),
-        handedOn: () => handedOn(request.socket.remoteAddress, request.headers),
+        client: () => client(request),
         mac: options.mac,
       })
       write(context, await route.handle(call))

@@ -1,11 +1,13 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { renderJson } from '../contracts/json.ts'
+import type { Metrics } from '../platform/metrics.ts'
 import { serveHttp } from './http.ts'
 import { dialectOf, Refusal, refusalHeaders } from './rest/dialects.ts'
 
 /**
  * What answers from the first moment of a process to its last: while it waits for what it needs, and while it goes down, `/healthz`
- * says that it lives, `/readyz` why it is not ready, and everything else is 503 with `Retry-After`.
+ * says that it lives, `/readyz` why it is not ready, `/metrics` what has been counted, to whom it is open, and everything else is 503
+ * with `Retry-After`.
  */
 export type Front = Readonly<{
   url: string
@@ -19,9 +21,12 @@ export type Front = Readonly<{
   stop(graceMs: number): Promise<void>
 }>
 
+/** What is counted, and whom it is shown to by their address: nobody's token can be looked at. */
+export type ShownMetrics = Readonly<{ text: Metrics['text']; openTo: (request: IncomingMessage) => boolean }>
+
 /** Listens on `host` and `port`. Throws `ListenFailed`. */
-export async function openFront({ host, port }: { host: string; port: number }): Promise<Front> {
-  let handler: RequestListener = instead('start', '服务正在启动，请稍后重试', () => reason)
+export async function openFront({ host, port }: { host: string; port: number }, metrics: ShownMetrics): Promise<Front> {
+  let handler: RequestListener = instead({ check: 'start', why: () => reason }, '服务正在启动，请稍后重试', metrics)
   let reason = 'starting'
   const underWay = new Set<ServerResponse>()
   const idle = Promise.withResolvers<void>()
@@ -46,7 +51,7 @@ export async function openFront({ host, port }: { host: string; port: number }):
     },
     async leave(graceMs) {
       leaving = true
-      handler = instead('stop', '服务正在停止，请稍后重试', () => 'going down')
+      handler = instead({ check: 'stop', why: () => 'going down' }, '服务正在停止，请稍后重试', metrics)
       // Who waits on an open connection for nothing but its next request is not under way.
       if (underWay.size === 0) return
       const late = setTimeout(() => idle.resolve(), graceMs)
@@ -57,12 +62,17 @@ export async function openFront({ host, port }: { host: string; port: number }):
   }
 }
 
-function instead(check: string, words: string, why: () => string): RequestListener {
+function instead(
+  { check, why }: { check: string; why: () => string },
+  words: string,
+  { text, openTo }: ShownMetrics,
+): RequestListener {
   return (request, response) => {
     const [path = '/'] = (request.url ?? '/').split('?')
     // Who goes on with this connection comes to another process, or to this one when it can answer.
     response.shouldKeepAlive = false
     if (isAt(path, '/healthz')) return send({ request, response }, 200, { status: 'ok' })
+    if (isAt(path, '/metrics') && openTo(request)) return void text().then((shown) => show(response, shown))
     const refusal = new Refusal('unavailable', words)
     const headers = refusalHeaders(refusal)
     if (isAt(path, '/readyz')) {
@@ -76,6 +86,11 @@ function instead(check: string, words: string, why: () => string): RequestListen
 
 function isAt(path: string, route: string): boolean {
   return path === route || path === `${route}/`
+}
+
+function show(response: ServerResponse, { type, text }: Awaited<ReturnType<Metrics['text']>>): void {
+  response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store' })
+  response.end(text)
 }
 
 function send(

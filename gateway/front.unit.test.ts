@@ -1,7 +1,12 @@
 import { afterEach, expect, test } from '@jest/globals'
+import { createMetrics } from '../platform/metrics.ts'
 import { type Front, openFront } from './front.ts'
 
+const HERE = { host: '127.0.0.1', port: 0 }
+
 let front: Front
+let openTo = false
+const open = (): Promise<Front> => openFront(HERE, { text: createMetrics().text, openTo: () => openTo })
 afterEach(() => front.stop(0))
 
 // eslint-disable-next-line typescript/no-explicit-any -- tests look into bodies freely
@@ -14,7 +19,7 @@ async function ask(path: string, method = 'GET'): Promise<{ status: number; body
 }
 
 test('a process that starts lives, is not ready and says why, and asks to be tried again', async () => {
-  front = await openFront({ host: '127.0.0.1', port: 0 })
+  front = await open()
   expect(await ask('/healthz')).toEqual({ status: 200, body: { status: 'ok' }, retry: null })
   expect((await ask('/readyz/')).body).toEqual({
     status: 'not_ready',
@@ -36,7 +41,7 @@ test('a process that starts lives, is not ready and says why, and asks to be tri
 })
 
 test('then its own handler answers; when it goes down what is under way ends, and what comes is refused', async () => {
-  front = await openFront({ host: '127.0.0.1', port: 0 })
+  front = await open()
   const held = Promise.withResolvers<void>()
   const begun = Promise.withResolvers<void>()
   front.serve((_, response) => {
@@ -60,7 +65,7 @@ test('then its own handler answers; when it goes down what is under way ends, an
 })
 
 test('who has not ended in time is not waited for', async () => {
-  front = await openFront({ host: '127.0.0.1', port: 0 })
+  front = await open()
   const begun = Promise.withResolvers<void>()
   front.serve(() => begun.resolve())
   const cut = ask('/api/x/').catch(() => 'cut')
@@ -68,4 +73,16 @@ test('who has not ended in time is not waited for', async () => {
   await front.leave(50)
   await front.stop(0)
   expect(await cut).toBe('cut')
+})
+
+test('metrics are shown from the first moment to the last, to whom they are open', async () => {
+  front = await open()
+  const status = async (): Promise<number> => (await fetch(`${front.url}/metrics`)).status
+  expect(await status()).toBe(503)
+  openTo = true
+  const answer = await fetch(`${front.url}/metrics/`)
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
+  expect(await answer.text()).toContain('process_cpu_seconds_total')
+  await front.leave(0)
+  expect(await status()).toBe(200)
 })

@@ -71,13 +71,17 @@ export type Ground = Readonly<{
 export async function openGround(
   config: Config,
   log: Logger,
-  { stops, signal, waiting }: { stops: Stops; signal: AbortSignal; waiting: (reason: string) => void },
+  {
+    stops,
+    signal,
+    waiting,
+    metrics = createMetrics(),
+  }: { stops: Stops; signal: AbortSignal; waiting: (reason: string) => void; metrics?: Metrics },
 ): Promise<Ground> {
   const reached = <T>(work: () => Promise<T>): Promise<T> => untilReached(work, { log, signal, waiting })
   const has = (role: Role): boolean => config.roles.includes(role)
   const migrations = [...relayMigrations, leasesMigration, ...accessMigrations, triggerCommandsMigration]
 
-  const metrics = createMetrics()
   const tracing = await openTracing(config, log)
   stops.push(() => tracing.stop())
   const storage = await reached(() => openStorage(config, migrations, log))

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Rejected } from '../../contracts/core.ts'
+import type { Client } from '../address.ts'
 import { decodeBody, decodeForm, type Fields, FormText, readBody } from './body.ts'
 import { Refusal } from './dialects.ts'
 import { readMultipart } from './multipart.ts'
@@ -17,8 +18,7 @@ export type Reading = Readonly<{
   written: Readonly<Record<string, string>>
   user: User | undefined
   correlationId: string
-  address: () => string
-  handedOn: () => boolean
+  client: () => Client
   mac: (bytes: Uint8Array) => string
 }>
 
@@ -84,11 +84,11 @@ class RequestCall implements Call {
   }
 
   get address(): string {
-    return this.#reading.address()
+    return this.#reading.client().address
   }
 
   get handedOn(): boolean {
-    return this.#reading.handedOn()
+    return this.#reading.client().handedOn
   }
 
   get signal(): AbortSignal {

@@ -50,6 +50,12 @@ async function get(url: string): Promise<{ status: number; body: Body }> {
   return { status: answer.status, body: await answer.json() }
 }
 
+async function metricsOf(url: string): Promise<string> {
+  const answer = await fetch(`${url}/metrics`)
+  expect(answer.status).toBe(200)
+  return answer.text()
+}
+
 async function untilReady(url: string, status: 200 | 503): Promise<unknown> {
   for (;;) {
     const answer = await get(`${url}/readyz`)
@@ -75,6 +81,7 @@ test(
     }
     const early = await fetch(`${url}/api/testPro/projects/`)
     expect([early.status, early.headers.get('Retry-After')]).toEqual([503, '5'])
+    expect(await metricsOf(url)).toContain('process_cpu_seconds_total')
 
     await door.open()
     expect(await process.ready).toBe(url)
@@ -90,9 +97,20 @@ test(
     const refused = await call('POST', '/api/testPro/projects/', { name: 'meanwhile', leader: 'lin' })
     expect([refused.status, refused.headers.get('Retry-After')]).toEqual([503, '5'])
     expect((await get(`${url}/healthz`)).status).toBe(200)
+    const without = await metricsOf(url)
+    for (const part of ['database', 'event_store', 'projections']) {
+      expect(without).toContain(`testledger_up{part="${part}"} 0\n`)
+    }
+    expect(without).toMatch(
+      /^testledger_http_requests_total\{method="POST",route="\/api\/testPro\/projects\/",status="503"\} 1$/m,
+    )
+    expect(without).not.toMatch(/^testledger_(runs|projection_lag)\{/m)
 
     await door.open()
     await untilReady(url, 200)
+    const back = await metricsOf(url)
+    expect(back).toContain('testledger_up{part="database"} 1\n')
+    expect(back).toContain('testledger_runs{state="accepted"} 0\n')
     expect((await call('POST', '/api/testPro/projects/', { name: 'after', leader: 'lin' })).status).toBe(201)
     const names = (await call('GET', '/api/testPro/projects/')).body.map(({ name }: { name: string }) => name)
     expect(names).toEqual(expect.arrayContaining(['before', 'after']))
