@@ -15,7 +15,6 @@ import {
   START as LOG_START,
   StreamDeletedError,
   StreamNotFoundError,
-  type StreamingRead,
   UnavailableError,
   UnknownError,
   WrongExpectedVersionError,
@@ -27,20 +26,22 @@ import { Unavailable } from '../unavailable.ts'
 import { type Encoded, encode, later } from './encode.ts'
 import { esdbAddress } from './esdb/address.ts'
 import { batches } from './esdb/batches.ts'
+import { collect, within } from './esdb/reading.ts'
 import { type Beside, commitPosition, positionText, recorded } from './esdb/record.ts'
 import { StreamTimes } from './esdb/stream-times.ts'
 import { type Draft, type EventStore, MAX_FOLLOW_BATCH, WrongExpectedRevision } from './port.ts'
 
 /** How long a call may be silent. */
 const DEADLINE = 10_000
+/** How long is looked for what an append without answer may have left. */
+const DOUBT = 2_000
 /** Pauses before a call is made again that found no connection, or no leader: the client looks for the node anew meanwhile. */
 const AGAIN = [20, 100, 400]
-/** Pauses before a dropped subscription is opened again. */
+/** Pauses before a subscription is opened again that was dropped and had handed out nothing; one that had is opened at once. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [100, 5_000]
+const TOLD_AGAIN = 60_000
 /** Streams that one `loadMany` reads at the same time. */
 const READS_AT_ONCE = 16
-/** Events, twice, that a subscription holds while its reader is busy. */
-const READ_AHEAD = 100
 /** Events of one page on the way back to the log's last event of ours: most often the very last is, or nothing is new. */
 const HEAD_PAGES = [1, 16, 256]
 const LONGEST_HEAD_PAGE = 1_024
@@ -94,51 +95,30 @@ export function createEsdbEventStore({
     return undefined
   }
 
-  /** Calls again where that may help. Appends may be repeated too: they are conditional and carry their ids, so that they have one effect. */
-  async function reached<T>(call: () => Promise<T>): Promise<T> {
+  /**
+   * Calls again where that may help, as long as `budget` (milliseconds) lasts. Appends may be repeated too: they are conditional and carry
+   * their ids, so that they have one effect.
+   */
+  async function reached<T>(call: (left: number) => Promise<T>, budget = deadline): Promise<T> {
+    const end = performance.now() + budget
     for (const wait of [...AGAIN, undefined]) {
       try {
-        return await call()
+        return await call(Math.ceil(end - performance.now()))
       } catch (error) {
         if (isAnswer(error)) throw error
-        if (wait === undefined || !isPassing(error) || stopped.signal.aborted) throw new Unavailable(server, error)
+        const last = wait === undefined || performance.now() + wait >= end || stopped.signal.aborted
+        if (last || !isPassing(error)) throw new Unavailable(server, error)
         await pause(wait, stopped.signal)
       }
     }
     throw new Unavailable(server, 'given up')
   }
 
-  /** All that a read hands out. The client sets no deadline on reads. */
-  async function collect<T>(open: () => StreamingRead<T>): Promise<readonly T[]> {
-    const reading = open()
-    // It may fail once more after it was left: an error that nobody listens to would end the process.
-    reading.on('error', () => {})
-    const end = (reason: unknown): void => void reading.destroy(reason as Error)
-    const silence = setTimeout(() => end(new Silence(deadline)), deadline)
-    const stop = (): void => end(stopped.signal.reason)
-    stopped.signal.addEventListener('abort', stop)
-    const found: T[] = []
-    try {
-      stopped.signal.throwIfAborted()
-      for await (const item of reading) {
-        found.push(item)
-        silence.refresh()
-      }
-      return found
-    } catch (error) {
-      reading.cancel().catch(() => {})
-      throw error
-    } finally {
-      clearTimeout(silence)
-      stopped.signal.removeEventListener('abort', stop)
-    }
-  }
-
-  async function read(stream: StreamId, from: bigint, most: number): Promise<readonly Recorded[]> {
+  async function read(stream: StreamId, from: bigint, most: number, budget = deadline): Promise<readonly Recorded[]> {
     if (most < 1) return []
     try {
       const options = { ...asLeader, fromRevision: from, maxCount: most }
-      const events = await reached(() => collect(() => client.readStream(stream, options)))
+      const events = await reached((left) => collect(client.readStream(stream, options), left, stopped.signal), budget)
       return events.map(({ event }) => {
         const own = ours(event)
         if (own === undefined)
@@ -168,7 +148,8 @@ export function createEsdbEventStore({
     const failure = await send(stream, expected, proposals(drafts, events, last))
     // An answer names the last position alone, and does not tell a repeat from what it repeats; without an answer all is unknown.
     const first = expected === 'none' ? 0n : expected + 1n
-    const stands = await read(stream, first, events.length).catch((error: unknown) => {
+    const budget = failure instanceof Unavailable ? Math.min(deadline, DOUBT) : deadline
+    const stands = await read(stream, first, events.length, budget).catch((error: unknown) => {
       throw failure instanceof Unavailable ? failure : error
     })
     const end = stands.at(-1)
@@ -180,10 +161,11 @@ export function createEsdbEventStore({
 
   /** Answers what went wrong: a `WrongExpectedRevision`, or `Unavailable`, which leaves the outcome unknown. */
   async function send(stream: StreamId, expected: Expected, events: JSONEventData[]): Promise<Error | undefined> {
-    const options = { ...asLeader, expectedRevision: expected === 'none' ? NO_STREAM : expected, deadline } as const
+    const options = { ...asLeader, expectedRevision: expected === 'none' ? NO_STREAM : expected } as const
     try {
-      const call = () => within(deadline, client.appendToStream(stream, events, options))
-      const { success } = await reached(call)
+      const { success } = await reached((left) =>
+        within(left, client.appendToStream(stream, events, { ...options, deadline: left })),
+      )
       return success ? undefined : new WrongExpectedRevision(stream, expected)
     } catch (error) {
       if (error instanceof WrongExpectedVersionError) return new WrongExpectedRevision(stream, expected)
@@ -199,7 +181,7 @@ export function createEsdbEventStore({
     for (let page = 0, found = false; !found; page++) {
       const maxCount = HEAD_PAGES[page] ?? LONGEST_HEAD_PAGE
       const options = { ...asLeader, direction: BACKWARDS, fromPosition: before, maxCount } as const
-      const events = await reached(() => collect(() => client.readAll(options)))
+      const events = await reached((left) => collect(client.readAll(options), left, stopped.signal))
       for (const { event } of events) {
         if (event === undefined) continue
         const position = commitPosition(event)
@@ -217,8 +199,10 @@ export function createEsdbEventStore({
   async function* follow(after: Position, given: AbortSignal): AsyncGenerator<readonly Recorded[]> {
     const signal = AbortSignal.any([given, stopping.signal])
     let position = BigInt(after)
-    let wait = FIRST_PAUSE
-    let told = ''
+    let wait = 0
+    const tell = seldom((reason: string) => {
+      log.warn({ reason, position: positionText(position) }, 'a follower of events subscribes anew')
+    })
     while (!signal.aborted) {
       let reason = `${server} ended the subscription`
       try {
@@ -228,19 +212,16 @@ export function createEsdbEventStore({
           const last = fresh.at(-1)
           if (last === undefined) continue
           position = BigInt(last.position)
-          wait = FIRST_PAUSE
-          told = ''
+          wait = 0
           yield fresh
         }
       } catch (error) {
         reason = new Unavailable(server, error).message
       }
       if (signal.aborted) return
-      if (reason !== told)
-        log.warn({ reason, position: positionText(position) }, 'a follower of events subscribes anew')
-      told = reason
+      tell(reason)
       await pause(wait, signal)
-      wait = Math.min(wait * 2, LONGEST_PAUSE)
+      wait = Math.min(Math.max(wait * 2, FIRST_PAUSE), LONGEST_PAUSE)
     }
   }
 
@@ -252,7 +233,8 @@ export function createEsdbEventStore({
         fromPosition: after === 0n ? LOG_START : { commit: after, prepare: after },
         filter: excludeSystemEvents({ maxSearchWindow: SEARCH_WINDOW, checkpointInterval: CHECKPOINT_WINDOWS }),
       },
-      { highWaterMark: READ_AHEAD },
+      // Held twice while the reader is busy. The server holds but 64, and drops whoever lags by more at the log's end.
+      { highWaterMark: MAX_FOLLOW_BATCH },
     )
     subscription.on('error', () => {})
     const end = (): void => void subscription.destroy()
@@ -332,20 +314,14 @@ function proposals(drafts: readonly Draft[], events: readonly Encoded[], last: s
   })
 }
 
-/** The client looks for a cluster's leader without a deadline. */
-async function within<T>(milliseconds: number, call: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const silence = setTimeout(() => reject(new Silence(milliseconds)), milliseconds)
-  try {
-    return await Promise.race([call, promise])
-  } finally {
-    clearTimeout(silence)
-  }
-}
-
-class Silence extends Error {
-  constructor(milliseconds: number) {
-    super(`no answer within ${milliseconds} ms`)
+/** Says the same thing once a minute: a server drops readers that lag, and one that is away is looked for every few seconds. */
+function seldom(say: (text: string) => void): (text: string) => void {
+  let last = { text: '', at: 0 }
+  return (text) => {
+    const now = performance.now()
+    if (text === last.text && now - last.at < TOLD_AGAIN) return
+    last = { text, at: now }
+    say(text)
   }
 }
 

@@ -23,8 +23,6 @@ export interface EsdbDouble {
   nextAppend(...faults: readonly AppendFault[]): void
   /** The next subscription begins with so many events that its client has seen already. */
   repeatEvents(count: number): void
-  /** Subscriptions are dropped that lag behind by more events than that while they take no more. */
-  dropSlowReaders(mostLag: number): void
   /** Ends the subscriptions that are open, as a server does that shuts one down. */
   dropSubscriptions(): void
   /** From now on reads of streams give no positions. */
@@ -106,9 +104,6 @@ export async function startEsdbDouble(): Promise<EsdbDouble> {
     nextAppend: (...next) => faults.nextAppend(...next),
     repeatEvents(count) {
       faults.repeated = count
-    },
-    dropSlowReaders(mostLag) {
-      faults.mostLag = mostLag
     },
     dropSubscriptions() {
       for (const end of node.subscriptions) end({ code: status.CANCELLED, details: 'shutting down' })

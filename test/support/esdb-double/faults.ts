@@ -19,8 +19,8 @@ export class Faults {
   readonly #appends: AppendFault[] = []
   /** Events that the next subscription hands out again, from before the position it asked for. */
   repeated = 0
-  /** How many events a subscriber may lag behind while its connection takes no more; then it is dropped. */
-  mostLag = Infinity
+  /** How many events a subscriber at the log's end may lag behind while its connection takes no more; then it is dropped. */
+  readonly mostLag = 64
   /** Events whose position is not given on reads of streams, as servers before 22.6 do. */
   positionless = false
   #awake: Promise<void> = Promise.resolve()

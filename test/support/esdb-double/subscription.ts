@@ -9,6 +9,8 @@ import { type Reading, send } from './send.ts'
 /** Events that are looked at between two checkpoints, times the client's multiplier, where it names no window. */
 const DEFAULT_WINDOW = 32
 
+const TOO_SLOW = 'Operation timed out: Consumer too slow to handle event while live. Client resubscription required.'
+
 /** Hands out `$all` from behind a position on, for ever: what the filter lets through, and a checkpoint now and then. */
 export async function subscribe(node: Node, call: Reading, gone: AbortController): Promise<void> {
   const { log, faults, subscriptions } = node
@@ -26,7 +28,7 @@ export async function subscribe(node: Node, call: Reading, gone: AbortController
   let index = Math.max(0, firstIndex(log, options?.getAll()) - faults.repeated)
   faults.repeated = 0
   let live = false
-  const lagging = (): boolean => log.entries.length - index > faults.mostLag
+  const lagging = (): boolean => live && log.entries.length - index > faults.mostLag
   call.write(confirmation(randomUUID()))
   for (let considered = 1; !gone.signal.aborted;) {
     await faults.awake
@@ -41,7 +43,7 @@ export async function subscribe(node: Node, call: Reading, gone: AbortController
     if (wanted(entry)) await send(call, readEvent(entry), gone.signal, lagging)
     if (considered++ % interval === 0) await send(call, checkpoint(entry.position), gone.signal, lagging)
     if (call.writableNeedDrain && lagging()) {
-      end({ code: status.ABORTED, details: 'Operation timed out: consumer too slow' })
+      end({ code: status.ABORTED, details: TOO_SLOW })
     }
   }
 }
