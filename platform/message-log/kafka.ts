@@ -88,6 +88,7 @@ export function createKafkaMessageLog(
     const dead = `${topic}.dead`
     const handling = new Handling({ topic, handler, park: (message) => publisher.publish(dead, [message]), log })
     let pauseMs = FIRST_PAUSE_MS
+    let told: string | undefined
     while (!signal.aborted) {
       const begun = performance.now()
       try {
@@ -98,8 +99,12 @@ export function createKafkaMessageLog(
         if (signal.aborted) break
         if (isTopicGone(error)) topics.forget(topic)
         const reason = error instanceof Error ? error.message : String(error)
-        log.warn({ server, topic, group, reason }, 'messages cannot be consumed, and it is tried again')
         if (performance.now() - begun > LASTED_MS) pauseMs = FIRST_PAUSE_MS
+        // An outage is told when it begins, and not at every try.
+        if (reason !== told || pauseMs === FIRST_PAUSE_MS) {
+          log.warn({ server, topic, group, reason }, 'messages cannot be consumed, and it is tried again')
+        }
+        told = reason
         await pause(pauseMs, signal)
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
       }

@@ -6,7 +6,7 @@ import type { Message } from '../port.ts'
 import { isProducerOver, isRefusal, isTooLarge, isTopicGone, Refused } from './errors.ts'
 import type { Link, OpenLink, Patience } from './link.ts'
 import type { Topics } from './topics.ts'
-import { within } from './within.ts'
+import { Late, within } from './within.ts'
 
 /** Bytes of one request: below the 1 MiB that topics take by default, even when all of it is for one partition. */
 const MOST_BYTES = 900_000
@@ -97,7 +97,7 @@ export function createPublisher(deps: {
   async function send(pieces: readonly Piece[]): Promise<void> {
     const deadline = Math.min(...pieces.map((piece) => piece.deadline))
     let pauseMs = FIRST_PAUSE_MS
-    let why: unknown = new Error('it did not answer in time')
+    let why: unknown = new Late()
     for (;;) {
       const left = deadline - performance.now()
       if (left <= 0 || stopped.signal.aborted) {
@@ -108,7 +108,8 @@ export function createPublisher(deps: {
       try {
         return await sendOnce(pieces, left)
       } catch (error) {
-        why = error
+        // That the time is over says less than what came before.
+        if (!(error instanceof Late)) why = error
         if (isProducerOver(error)) giveUp()
         else if (isTopicGone(error)) for (const { topic } of pieces) topics.forget(topic)
         else if (isRefusal(error)) {
