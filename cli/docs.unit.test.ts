@@ -29,7 +29,7 @@ describe('snippets', () => {
       ...blocks('yaml').map((text) => text.replace(/\n +--junit/, ' --junit')),
     ]
     const found = scripts.flatMap(commands)
-    expect(found).toHaveLength(4)
+    expect(found).toHaveLength(5)
     for (const words of found) expect(commandOf(words, ENVIRONMENT)).toMatchObject({ command: 'run' })
   })
 

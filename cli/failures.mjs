@@ -11,7 +11,7 @@ export class Refused extends Error {
   code
 
   /**
-   * @param {number} status
+   * @param {number} status of HTTP; 0 where the answer came another way
    * @param {string} words
    * @param {string} [code] as stable as the words are not
    */

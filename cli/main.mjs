@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { commandTask } from './command.mjs'
 import { Interrupted, Refused, wordsOf } from './failures.mjs'
 import { prepareFiles, saveReports } from './files.mjs'
 import { listenForInterruption } from './interruption.mjs'
@@ -41,7 +42,7 @@ async function codeOf(terminal) {
 
 /** @param {unknown} error */
 function reasonOf(error) {
-  if (error instanceof Refused) return `${error.message} (${error.status})`
+  if (error instanceof Refused) return `${error.message} (${error.status || error.code})`
   return wordsOf(error)
 }
 
@@ -50,7 +51,7 @@ function reasonOf(error) {
  * @param {import('./terminal.mjs').Terminal} terminal
  * @returns {Promise<number>}
  */
-async function run({ server, account, order, giveUp, files }, terminal) {
+async function run({ server, account, order, giveUp, files, command }, terminal) {
   const began = performance.now()
   const interruption = listenForInterruption({
     leave: () => process.exit(EXIT.interrupted),
@@ -58,10 +59,13 @@ async function run({ server, account, order, giveUp, files }, terminal) {
   })
   const prepared = await prepareFiles(files)
   const platform = new Platform({ server, account, giveUp, interruption, say: terminal.say })
-  const ended = await runTask(order, { platform, terminal, interruption })
+  const ended = command
+    ? await commandTask(order, { ...command, giveUp }, { terminal, interruption })
+    : await runTask(order, { platform, terminal, interruption })
   const passed = ended.state === 'success' && ended.success === ended.all
   terminal.say(summary(ended, { terminal, seconds: (performance.now() - began) / 1_000, passed }))
-  terminal.say(`record ${ended.record}  ${server}/api/testTask/report/${ended.record}/`)
+  const report = server ? `  ${server}/api/testTask/report/${ended.record}/` : ''
+  terminal.say(`record ${ended.record}${report}`)
   if (ended.all === 0 && passed) terminal.warn('warning: the task has no case to run')
   await saveReports(ended.record, prepared, { platform, interruption })
   for (const { path } of files) terminal.say(`written  ${plain(path)}`)
@@ -74,7 +78,7 @@ async function run({ server, account, order, giveUp, files }, terminal) {
  */
 function summary({ all, total, success, fail, error, state }, { terminal, seconds, passed }) {
   const verdict = state === 'cancelled' ? 'cancelled' : passed ? 'passed' : 'not passed'
-  const counts = `${all} of ${total} cases: ${success} 成功, ${fail} 失败, ${error} 错误`
+  const counts = `${all}${total === undefined ? '' : ` of ${total}`} cases: ${success} 成功, ${fail} 失败, ${error} 错误`
   return `${terminal.paint(passed ? 'green' : 'red', verdict)}  ${counts}  ${seconds.toFixed(1)}s`
 }
 

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { buildOf } from './build.mjs'
+import { commandId, kafkaOf } from './kafka-options.mjs'
 import { UsageError } from './failures.mjs'
 
 /**
@@ -11,7 +12,8 @@ import { UsageError } from './failures.mjs'
  *   order: string,
  *   giveUp: number,
  *   files: readonly Readonly<{ format: 'junit' | 'html', path: string }>[],
- * }>} RunOptions `order` is the body of `tasks/run/`, `giveUp` in milliseconds
+ *   command?: Readonly<{ id: string, token: string, kafka: import('./kafka.mjs').KafkaOptions }>,
+ * }>} RunOptions `order` is the body of `tasks/run/`, `giveUp` in milliseconds; with `command` it goes over Kafka, and `server` may be empty
  *
  * @typedef {Readonly<{ command: 'help' | 'version' }> | Readonly<{ command: 'run', options: RunOptions }>} Command
  * @typedef {Readonly<Record<string, string | undefined>>} Environment
@@ -32,6 +34,9 @@ const OPTIONS = /** @type {const} */ ({
   commit: ['TEXT', 'likewise'],
   url: ['URL', 'likewise: the page of the build'],
   'give-up': ['SECONDS', 'how long a lost connection is tried again (600)'],
+  kafka: ['BROKERS', 'publishes the command to Kafka (host:port, ...); --server is for reports alone then'],
+  'kafka-prefix': ['TEXT', 'what names of topics begin with (or KAFKA_TOPIC_PREFIX)'],
+  id: ['TEXT', 'with --kafka: names the command, which starts one run however often it is given'],
 })
 
 /** @typedef {keyof typeof OPTIONS} OptionName */
@@ -48,6 +53,7 @@ export function help() {
     ([name, [value, meaning]]) => `  ${`--${name} ${value}`.padEnd(24)}${meaning}`,
   )
   return `testledger run --server URL --task N --env N [option ...]
+testledger run --kafka BROKERS --task N --env N [option ...]
 
 Runs a task, tells each case as it finishes, and waits for the end.
 
@@ -56,7 +62,9 @@ ${lines.join('\n')}
   --version               the version
 
 The account comes from the environment: TESTLEDGER_TOKEN (an API token), or TESTLEDGER_USERNAME and
-TESTLEDGER_PASSWORD. Ctrl-C cancels the run. Certificates of your own: NODE_EXTRA_CA_CERTS.
+TESTLEDGER_PASSWORD; over Kafka a token alone. Ctrl-C cancels the run. Certificates of your own:
+NODE_EXTRA_CA_CERTS. Kafka: KAFKA_TLS, KAFKA_TLS_CA, KAFKA_TLS_CERT, KAFKA_TLS_KEY, KAFKA_SASL_MECHANISM,
+KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, as the platform's.
 
 Exit code: 0 every case is 成功, 1 not every one, 2 it could not be run, 130 interrupted.`
 }
@@ -134,7 +142,12 @@ function runOptions(values, environment) {
     if (given.length > 1) throw new UsageError(`--${name} is given twice (${SEE})`)
     return given[0]
   }
-  const server = serverOf(one('server') ?? environment['TESTLEDGER_SERVER'])
+  const kafka = one('kafka')
+  for (const name of /** @type {const} */ (['kafka-prefix', 'id'])) {
+    if (kafka === undefined && one(name) !== undefined) throw new UsageError(`--${name} belongs to --kafka (${SEE})`)
+  }
+  const named = one('server') ?? environment['TESTLEDGER_SERVER']
+  const server = kafka !== undefined && !named ? '' : serverOf(named)
   const giveUp = 1_000 * (whole('--give-up', one('give-up'), 1, LONGEST_GIVE_UP) ?? 600)
   const order = orderOf(one, values.var ?? [], environment)
   const files = /** @type {const} */ (['junit', 'html']).flatMap((format) => {
@@ -142,7 +155,17 @@ function runOptions(values, environment) {
     if (path === '') throw new UsageError(`--${format} names no file (${SEE})`)
     return path === undefined ? [] : [{ format, path }]
   })
-  return { server, order, giveUp, files, account: accountOf(environment) }
+  const account = accountOf(environment)
+  if (kafka === undefined) return { server, order, giveUp, files, account }
+  const [file] = files
+  if (server === '' && file) throw new UsageError(`--${file.format} needs --server: reports are not on Kafka (${SEE})`)
+  if (!('token' in account)) throw new UsageError(`set TESTLEDGER_TOKEN: over Kafka only an API token counts (${SEE})`)
+  const command = {
+    id: commandId(one('id')),
+    token: account.token,
+    kafka: kafkaOf(kafka, one('kafka-prefix'), environment),
+  }
+  return { server, order, giveUp, files, account, command }
 }
 
 /**

@@ -73,6 +73,101 @@ describe('what is asked for', () => {
   })
 })
 
+describe('over Kafka', () => {
+  const RUN = ['run', '--kafka', 'a:9092, [::1]:9093', '--task', '3', '--env', '2']
+  const over = (more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) => {
+    const command = commandOf([...RUN, ...more], { ...TOKEN, ...environment })
+    return command.command === 'run' ? command.options : undefined
+  }
+
+  test('at least', () => {
+    expect(over()).toEqual({
+      server: '',
+      account: { token: 'tl_1' },
+      order: '{"env":2,"task":3}',
+      giveUp: 600_000,
+      files: [],
+      command: {
+        id: expect.stringMatching(/^testledger-run-[\da-f-]{36}$/),
+        token: 'tl_1',
+        kafka: { brokers: ['a:9092', '[::1]:9093'], prefix: '', tls: undefined, sasl: undefined },
+      },
+    })
+    expect(over()?.command?.id).not.toBe(over()?.command?.id)
+  })
+
+  test('with everything, in the variables that the platform has for it', () => {
+    const more = ['--kafka-prefix', 'ci.', '--id', '构建 7', '--server', 'http://h/', '--junit', 'j.xml']
+    const environment = {
+      KAFKA_TOPIC_PREFIX: 'other.',
+      KAFKA_TLS: 'on',
+      KAFKA_TLS_CA: 'ca.pem',
+      KAFKA_TLS_CERT: 'c.pem',
+      KAFKA_TLS_KEY: 'k.pem',
+      KAFKA_SASL_MECHANISM: 'scram-sha-512',
+      KAFKA_SASL_USERNAME: 'ci',
+      KAFKA_SASL_PASSWORD: 'p',
+    }
+    expect(over(more, environment)).toMatchObject({
+      server: 'http://h',
+      files: [{ format: 'junit', path: 'j.xml' }],
+      command: {
+        id: '构建 7',
+        kafka: {
+          prefix: 'ci.',
+          tls: { ca: 'ca.pem', cert: 'c.pem', key: 'k.pem' },
+          sasl: { mechanism: 'scram-sha-512', username: 'ci', password: 'p' },
+        },
+      },
+    })
+    expect(over([], environment)?.command?.kafka.prefix).toBe('other.')
+  })
+
+  test.each<[string, readonly string[], Readonly<Record<string, string>>, string]>([
+    ['no broker', ['--kafka', ' , '], {}, '--kafka " , " is not host:port'],
+    ['a URL', ['--kafka', 'kafka://h:1'], {}, '--kafka "kafka://h:1" is not host:port'],
+    ['a prefix that no topic can have', ['--kafka', 'h:1', '--kafka-prefix', 'a/b'], {}, '--kafka-prefix "a/b"'],
+    ['an id that is blank', ['--kafka', 'h:1', '--id', ' '], {}, '--id is not 1 to'],
+    ['an id that is too long', ['--kafka', 'h:1', '--id', 'x'.repeat(249)], {}, '--id is not 1 to'],
+    ['an id of several lines', ['--kafka', 'h:1', '--id', 'a\nb'], {}, '--id is not 1 to'],
+    ['a report without a server', ['--kafka', 'h:1', '--html', 'f'], {}, '--html needs --server'],
+    ['an id without Kafka', ['--server', 'http://h', '--id', 'x'], {}, '--id belongs to --kafka'],
+    [
+      'a prefix without Kafka',
+      ['--server', 'http://h', '--kafka-prefix', 'x'],
+      {},
+      '--kafka-prefix belongs to --kafka',
+    ],
+    [
+      'a password',
+      ['--kafka', 'h:1'],
+      { TESTLEDGER_TOKEN: '', TESTLEDGER_USERNAME: 'a', TESTLEDGER_PASSWORD: 'b' },
+      'only an API token',
+    ],
+    ['TLS that is neither', ['--kafka', 'h:1'], { KAFKA_TLS: 'yes' }, 'KAFKA_TLS is neither'],
+    ['certificates without TLS', ['--kafka', 'h:1'], { KAFKA_TLS_CA: 'f' }, 'KAFKA_TLS is not on'],
+    [
+      'half a certificate',
+      ['--kafka', 'h:1'],
+      { KAFKA_TLS: 'on', KAFKA_TLS_KEY: 'f' },
+      'KAFKA_TLS_CERT and KAFKA_TLS_KEY',
+    ],
+    ['an unknown mechanism', ['--kafka', 'h:1'], { KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_SASL_MECHANISM is none of'],
+    [
+      'no password',
+      ['--kafka', 'h:1'],
+      { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u' },
+      'KAFKA_SASL_USERNAME and',
+    ],
+    ['no mechanism', ['--kafka', 'h:1'], { KAFKA_SASL_PASSWORD: 'secret-word' }, 'KAFKA_SASL_MECHANISM is not set'],
+  ])('%s is said', (_, args, environment, message) => {
+    const wrong = () => commandOf(['run', '--task', '3', '--env', '2', ...args], { ...TOKEN, ...environment })
+    expect(wrong).toThrow(UsageError)
+    expect(wrong).toThrow(message)
+    expect(wrong).not.toThrow('secret-word')
+  })
+})
+
 describe('variables', () => {
   test.each([
     [

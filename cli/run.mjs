@@ -9,7 +9,7 @@ import { plain } from './terminal.mjs'
 
 /**
  * @typedef {Readonly<{ all: number, success: number, fail: number, error: number }>} Counts
- * @typedef {Counts & Readonly<{ record: number, total: number, state: RunState }>} Ended
+ * @typedef {Counts & Readonly<{ record: number, total?: number, state: RunState }>} Ended `total` where it is told how many were planned
  * @typedef {Readonly<{ scene?: string, name?: string, state?: string, run_time?: string }>} CaseEnd
  * @typedef {Counts & Readonly<{ total: number, state: RunState | null, results: readonly CaseEnd[], next: number | string }>} Progress
  */

@@ -29,6 +29,8 @@ export type Caller = (method: string, path: string, body?: unknown, options?: Ca
 
 export type TestPlatform = Readonly<{
   url: string
+  /** What it was started with: another that is started with it is of the same platform. */
+  environment: Readonly<Record<string, string>>
   db: Database
   /** Its events, as another process has them. */
   store: EventStore
@@ -57,7 +59,7 @@ export async function startTestPlatform(
   const [database, eventLog] = await Promise.all([freshDatabase(), newEventLog()])
   // With a database of its own a platform keeps little here: what it keeps is good for all platforms of the run.
   const dataDir = process.env.TEST_SHARED_FOLDER ?? tmpdir()
-  const config = readConfig({
+  const variables = {
     ...KEYS,
     DATABASE_URL: database.url,
     DATA_DIR: dataDir,
@@ -67,7 +69,8 @@ export async function startTestPlatform(
     SANDBOX_POOL: '1',
     ...eventLog.environment,
     ...environment,
-  })
+  }
+  const config = readConfig(variables)
   const db = await openDatabase({ connection: database.url, max: 4, log: quiet })
   const store = eventLog.open(db)
   let platform = await start()
@@ -88,6 +91,7 @@ export async function startTestPlatform(
     get url() {
       return platform.url
     },
+    environment: variables,
     db,
     store,
     get models() {
