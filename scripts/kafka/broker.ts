@@ -32,6 +32,8 @@ export type BrokerOptions = Readonly<{
   /** Settings of `server.properties` beside and instead of ours; `security` is the protocol of the clients' listener. */
   security?: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
   settings?: Readonly<Record<string, string>>
+  /** Passwords of users who log in by SCRAM; counts when the folder is new. */
+  users?: Readonly<Record<string, string>>
 }>
 
 /** Milliseconds; a slow machine needs ten seconds. */
@@ -47,7 +49,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   await mkdir(folder, { recursive: true })
   const properties = join(folder, 'server.properties')
   await writeFile(properties, await propertiesOf(options))
-  await format(jars, folder, properties)
+  await format(jars, options, properties)
 
   const output = await open(join(folder, 'broker.log'), 'a')
   const child = spawn('sh', ['-c', WITH_THIS_PROCESS, 'sh', ...javaOf(jars), 'kafka.Kafka', properties], {
@@ -145,12 +147,24 @@ async function propertiesOf({ folder, port, security = 'PLAINTEXT', settings = {
 }
 
 /** Makes a folder the store of a new cluster, once. */
-async function format(jars: string, folder: string, properties: string): Promise<void> {
+async function format(jars: string, { folder, users = {} }: BrokerOptions, properties: string): Promise<void> {
   if (existsSync(join(folder, 'logs', 'meta.properties'))) return
   const [command = '', ...args] = javaOf(jars)
   // Any 16 bytes; the cluster is alone.
   const id = Buffer.from('testledger-kafka').toString('base64url')
-  await promisify(execFile)(command, [...args, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', properties])
+  const scram = Object.entries(users).flatMap(([name, password]) =>
+    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((way) => ['--add-scram', `${way}=[name=${name},password=${password}]`]),
+  )
+  await promisify(execFile)(command, [
+    ...args,
+    'kafka.tools.StorageTool',
+    'format',
+    '-t',
+    id,
+    '-c',
+    properties,
+    ...scram,
+  ])
 }
 
 async function listening(child: ChildProcess, port: number): Promise<void> {

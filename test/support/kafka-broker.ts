@@ -29,7 +29,10 @@ export async function startKafka({
   down = false,
   folder: wanted,
   ...options
-}: Pick<BrokerOptions, 'security' | 'settings'> & { down?: boolean; folder?: string } = {}): Promise<KafkaBroker> {
+}: Pick<BrokerOptions, 'security' | 'settings' | 'users'> & {
+  down?: boolean
+  folder?: string
+} = {}): Promise<KafkaBroker> {
   const folder = wanted ?? (await mkdtemp(join(tmpdir(), 'testledger-kafka-')))
   const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 5 })
   try {
