@@ -1,15 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { Writable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { RUNS_TOPIC } from '../../contracts/topics.ts'
-import { createLogger } from '../../platform/logger.ts'
+import { keptLog, type Line } from '../support/kept-log.ts'
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts'
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
 import { startTarget } from '../support/target.ts'
 
 /** What the platform tells of itself: its log, its traces and its metrics, over one and the same run. */
-
-type Line = Readonly<{ msg: string; id?: string; topic?: string; key?: string; run?: number; route?: string }>
 
 const REQUEST_ID = 'build-17'
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
@@ -19,7 +16,7 @@ const SECRET = 'hunter2-of-the-tests'
 let receiver: OtlpReceiver
 let target: Awaited<ReturnType<typeof startTarget>>
 let platform: TestPlatform
-const lines: Line[] = []
+const { log, lines } = keptLog()
 let record: number
 let scene: number
 let metrics: string
@@ -27,15 +24,9 @@ let metrics: string
 beforeAll(async () => {
   receiver = await startOtlpReceiver()
   target = await startTarget()
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      for (const line of chunk.toString().trim().split('\n')) lines.push(JSON.parse(line) as Line)
-      done()
-    },
-  })
   platform = await startTestPlatform(
     { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: 'ledger-of-tests' },
-    createLogger('debug', stream),
+    log,
   )
   const project = await platform.made('/api/testPro/projects/', { name: 'p', leader: 'l' })
   const env = await platform.made('/api/testPro/envs/', {
@@ -75,8 +66,8 @@ afterAll(async () => {
   await receiver.stop()
 })
 
-const told = (msg: string, fits: Partial<Line> = {}): Line | undefined =>
-  lines.find((line) => line.msg === msg && Object.entries(fits).every(([name, value]) => line[name as 'id'] === value))
+const told = (msg: string, fits: Readonly<Record<string, unknown>> = {}): Line | undefined =>
+  lines.find((line) => line.msg === msg && Object.entries(fits).every(([name, value]) => line[name] === value))
 
 test('one correlation id goes from the request through the log, the events and the message to the runner', async () => {
   expect(told('request', { route: '/api/testFlow/scenes/run/' })).toMatchObject({ id: REQUEST_ID })
