@@ -24,10 +24,10 @@ import type { Ground, Stops } from './ground.ts'
 
 /** The role `gateway`: all that people and machines ask over REST. Runs are waited for wherever they are executed: it follows the store. */
 export function gatewayRoutes(ground: Ground, closing: AbortSignal): readonly Route[] {
-  const { config, models, writes, visible, memory, blobs, secrets, folds, feed, access } = ground
+  const { config, store, models, writes, visible, memory, blobs, secrets, folds, feed, access } = ground
   const { users, logins, apiTokens } = access
   const modules = { models, writes, visible, memory, blobs, cipher: secrets }
-  const runRequests = createRunRequests({ writes, visible, models, blobs, cipher: secrets })
+  const runRequests = createRunRequests({ writes, visible, models, head: () => store.head(), blobs, cipher: secrets })
   const news = createNews({ feed, closing })
   const runEnds = createRunEnds({ news, folds, readModels: models })
   const runProgresses = createRunProgresses({ models, blobs, folds, news })

@@ -61,9 +61,21 @@ const PRINTED_DETAIL = {
 export function taskRoutes(modules: Modules): readonly Route[] {
   const { models, visible } = modules
 
+  /** Those of the scenes that are not deleted; where read models do not show one, it may have been made a moment ago. */
+  async function among(ids: readonly number[]): Promise<Awaited<ReturnType<typeof scenesAmong>>> {
+    const found = new Map(await scenesAmong(models, ids))
+    for (const wanted of ids) {
+      const seen = found.has(wanted) ? undefined : await visible.scene(wanted)
+      if (!seen) continue
+      const { id, name, project } = seen.state
+      found.set(wanted, { id, name, project })
+    }
+    return found
+  }
+
   /** Those of the scenes that are not deleted, in their order. */
   async function present(ids: readonly number[]) {
-    const found = await scenesAmong(models, ids)
+    const found = await among(ids)
     return ids.flatMap((wanted) => found.get(wanted) ?? [])
   }
 
@@ -72,7 +84,7 @@ export function taskRoutes(modules: Modules): readonly Route[] {
     const name = sent.scenes ? 'scenes' : 'scene'
     const ids = sent[name]
     if (!ids) return undefined
-    const found = await scenesAmong(models, ids)
+    const found = await among(ids)
     for (const [index, wanted] of ids.entries()) {
       const field = `${name}.${index}`
       if (referred(found.get(wanted), field, '业务流', wanted).project !== project) {

@@ -1,5 +1,5 @@
 import type { CaseFields } from '../../contracts/case.ts'
-import { Rejected } from '../../contracts/core.ts'
+import { type Position, Rejected } from '../../contracts/core.ts'
 import type { JsonText } from '../../contracts/json.ts'
 import type { Build, Overrides, Pin, RunCase, RunEventOf, RunTrigger, Target } from '../../contracts/run.ts'
 import type { Blobs } from '../../platform/blobs.ts'
@@ -47,10 +47,12 @@ export function createRunRequests(deps: {
   writes: Writes
   visible: Visible
   models: ReadModels
+  /** Where the log stands now. */
+  head(): Promise<Position>
   blobs: Pick<Blobs, 'spill'>
   cipher: Cipher
 }): RunRequests {
-  const { writes, visible, models, blobs, cipher } = deps
+  const { writes, visible, models, head, blobs, cipher } = deps
 
   async function request(
     settings: RunSettings,
@@ -124,6 +126,8 @@ export function createRunRequests(deps: {
 
   /** The scenes with their steps, each as often as it stands there; those that are deleted are left out. */
   async function flowsOf(scenes: readonly number[]): Promise<Parameters<typeof planned>[0]> {
+    // A step that was acknowledged while nobody feeds the read models must not be missing in the run.
+    if (!(await models.passed(await head()))) throw new Rejected('busy', '数据尚未同步完成，请稍后重试')
     const [steps, found] = await Promise.all([
       stepsToRun(models, scenes),
       Promise.all(scenes.map((scene) => visible.scene(scene))),
