@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { RunEvent } from '../../contracts/run.ts'
-import { readConfig } from '../../platform/config.ts'
+import type { Config } from '../../platform/config.ts'
 import { createPostgresEventStore } from '../../platform/event-store/postgres.ts'
 import { openStorage } from '../../platform/storage.ts'
 import { projections } from '../../projections/all.ts'
@@ -142,10 +142,13 @@ async function eachOf<T>(all: readonly T[], work: (one: T) => Promise<void>): Pr
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
 }
 
-/** What a data directory holds that no platform has any more. */
+/** An event of a run, and when it was written, as the log says it. */
+export type StoredRunEvent = RunEvent & Readonly<{ at: string }>
+
+/** What is left when no platform runs any more. */
 export type Remains = Readonly<{
   /** The streams of runs. */
-  runs: ReadonlyMap<number, readonly RunEvent[]>
+  runs: ReadonlyMap<number, readonly StoredRunEvent[]>
   /** Ids of what was created, by the path that creates it. */
   created: ReadonlyMap<string, readonly number[]>
   /** Tables whose rows are others after a rebuild. */
@@ -170,27 +173,27 @@ const CREATIONS = {
   RunRequested: ['run', 'id'],
 } as const
 
-/** Opens the data directory when no platform runs, reads its log and builds its read models anew. */
-export async function examine(dataDir: string): Promise<Remains> {
-  const storage = await openStorage(readConfig({ DATA_DIR: dataDir }), [], quiet)
+/** Opens the database when no platform runs, reads its log and builds its read models anew. `folder` has the logs of the processes. */
+export async function examine(config: Pick<Config, 'dataDir' | 'databaseUrl'>, folder: string): Promise<Remains> {
+  const storage = await openStorage(config, [], quiet)
   const { db } = storage
   const store = createPostgresEventStore({ db, log: quiet })
   const models = createProjectionEngine({ db, store, projections, log: quiet })
   try {
-    const runs = new Map<number, RunEvent[]>()
+    const runs = new Map<number, StoredRunEvent[]>()
     const created = new Map<string, number[]>(Object.values(CREATIONS).map(([path]) => [path, []]))
-    const rows = await db.query<{ stream: string; type: string; data: string }>(
-      `select stream, type, data from events
+    const rows = await db.query<{ stream: string; type: string; data: string; at: string }>(
+      `select stream, type, data, at from events
        where stream like 'run-%' or type = any ($1::text[]) order by position`,
       [Object.keys(CREATIONS)],
     )
-    for (const { stream, type, data } of rows) {
-      const event = { type, data: JSON.parse(data) as Record<string, unknown> }
+    for (const { stream, type, data, at } of rows) {
+      const event = { type, at, data: JSON.parse(data) as Record<string, unknown> }
       const creation = CREATIONS[type as keyof typeof CREATIONS] as readonly [string, string] | undefined
       if (creation) created.get(creation[0])?.push(Number(event.data[creation[1]]))
       if (!stream.startsWith('run-')) continue
       const id = Number(stream.slice('run-'.length))
-      runs.set(id, [...(runs.get(id) ?? []), event as unknown as RunEvent])
+      runs.set(id, [...(runs.get(id) ?? []), event as unknown as StoredRunEvent])
     }
 
     await models.start()
@@ -200,7 +203,7 @@ export async function examine(dataDir: string): Promise<Remains> {
     await awaitRebuild(db, await requestRebuild(db))
     const after = await dumpRows(models, projections)
     const differing = Object.keys(before).filter((table) => !isDeepStrictEqual(before[table], after[table]))
-    return { runs, created, differing, exposed: await exposedIn(db, dataDir) }
+    return { runs, created, differing, exposed: await exposedIn(db, folder) }
   } finally {
     await models.stop()
     await store.stop()

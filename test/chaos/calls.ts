@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Reply } from '../support/platform.ts'
-import type { Subject } from './subject.ts'
+import type { Caller, Reply } from '../support/platform.ts'
+
+/** The platform as clients know it. */
+export interface Called {
+  /** How to call it, when there is a way. */
+  now(): Promise<Caller>
+  /** Whether a call may go without an answer. */
+  readonly isStruck: boolean
+}
 
 /** Something that was created and acknowledged. */
 export type Made = {
@@ -42,10 +49,10 @@ export class Calls {
   /** Answers that there should not have been. */
   readonly surprises: string[] = []
   readonly #name: string
-  readonly #subject: Subject
+  readonly #subject: Called
   #named = 0
 
-  constructor(name: string, subject: Subject) {
+  constructor(name: string, subject: Called) {
     this.#name = name
     this.#subject = subject
   }

@@ -30,7 +30,10 @@ export const CANCEL_CHECKS: Readonly<Record<string, Check>> = {
 
   'only a cancelled run ends before its last case': (evidence) =>
     endOf(evidence)?.state !== 'cancelled' || evidence.ran.cancelled ? [] : ['it ended as cancelled'],
+}
 
+/** Of those, what holds where attempts followed each other: by when the service under test was asked. */
+export const CANCELLED_REQUEST_CHECKS: Readonly<Record<string, Check>> = {
   'no step begins in a run that has ended as cancelled': ({ ran, asked }) => {
     const { cancelled } = ran
     if (cancelled?.status !== 200) return []

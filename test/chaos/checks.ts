@@ -78,6 +78,17 @@ export const RUN_CHECKS: Readonly<Record<string, Check>> = {
     return [...problems, `the log has ${ends.length} ends`]
   },
 
+  'once an attempt has claimed a run, no earlier one says anything of it': ({ events }) => {
+    let claimed = 0
+    return events.flatMap(({ type, data }) => {
+      if (!('attempt' in data)) return []
+      const { attempt } = data
+      const wanted = type === 'RunClaimed' ? claimed + 1 : claimed
+      if (type === 'RunClaimed') claimed = attempt
+      return attempt === wanted ? [] : [`${type} of attempt ${attempt} instead of ${wanted}`]
+    })
+  },
+
   'a run and its scenes are what their steps came to': (evidence) => {
     const { ran, report, record } = evidence
     const all = report.info.results.flatMap(({ cases }) => cases)
@@ -182,6 +193,29 @@ export const RUN_CHECKS: Readonly<Record<string, Check>> = {
     })
   },
 
+  'what may have run before runs first, each told, one at a time': (evidence) => attemptsOf(evidence).problems,
+
+  'only steps say so that an earlier attempt may have begun, and all of them': (evidence) => {
+    const { mayHaveRun } = attemptsOf(evidence)
+    return resultsOf(evidence).flatMap((each) => {
+      const { result } = each
+      const says = result.attempt !== undefined || textOf(result).includes('次尝试')
+      if (isDoomed(result) || says === mayHaveRun(each)) return []
+      return [`${wordsOf(each)} says attempt ${result.attempt}`]
+    })
+  },
+
+  'only what three attempts have died of is skipped': (evidence) => {
+    const { deathsAt } = attemptsOf(evidence)
+    return resultsOf(evidence).flatMap((each) => {
+      const deaths = deathsAt(each)
+      return isDoomed(each.result) === deaths >= 3 ? [] : [`${wordsOf(each)} after ${deaths} deaths`]
+    })
+  },
+}
+
+/** What holds for runs whose attempts followed each other: by when the service under test was asked, and how often. */
+export const REQUEST_CHECKS: Readonly<Record<string, Check>> = {
   'steps of a scene run one after the other, and no more scenes side by side than the run wants': (evidence) =>
     periodsOf(evidence).flatMap((period) =>
       period.flatMap((each, nth) => {
@@ -229,32 +263,12 @@ export const RUN_CHECKS: Readonly<Record<string, Check>> = {
     })
   },
 
-  'what may have run before runs first, each told, one at a time': (evidence) => attemptsOf(evidence).problems,
-
   'a step that has run again says so': (evidence) => {
     const times = Map.groupBy(periodsOf(evidence).flat(), wordsOf)
     return resultsOf(evidence).flatMap((each) => {
       const count = times.get(wordsOf(each))?.length ?? 0
       const { result } = each
       return count > 1 && !isDoomed(result) && !isMarked(result) ? [`${wordsOf(each)} ran ${count} times`] : []
-    })
-  },
-
-  'only steps say so that an earlier attempt may have begun, and all of them': (evidence) => {
-    const { mayHaveRun } = attemptsOf(evidence)
-    return resultsOf(evidence).flatMap((each) => {
-      const { result } = each
-      const says = result.attempt !== undefined || textOf(result).includes('次尝试')
-      if (isDoomed(result) || says === mayHaveRun(each)) return []
-      return [`${wordsOf(each)} says attempt ${result.attempt}`]
-    })
-  },
-
-  'only what three attempts have died of is skipped': (evidence) => {
-    const { deathsAt } = attemptsOf(evidence)
-    return resultsOf(evidence).flatMap((each) => {
-      const deaths = deathsAt(each)
-      return isDoomed(each.result) === deaths >= 3 ? [] : [`${wordsOf(each)} after ${deaths} deaths`]
     })
   },
 }

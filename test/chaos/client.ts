@@ -1,8 +1,9 @@
-import { Calls, type Made } from './calls.ts'
+import { type Called, Calls, type Made } from './calls.ts'
 import type { Chance } from './chance.ts'
+import type { Signs } from './moments.ts'
 import { type Ran, Runs } from './runs.ts'
 import { Stock } from './stock.ts'
-import type { Subject } from './subject.ts'
+import type { ChaosTarget } from './target.ts'
 import { Tasks } from './tasks.ts'
 import { type ApiToken, Upkeep } from './upkeep.ts'
 
@@ -15,20 +16,42 @@ export type Done = Readonly<{
   surprises: readonly string[]
 }>
 
-export type ClientOptions = Readonly<{
+type ClientOptions = Readonly<{
   name: string
-  subject: Subject
+  subject: Called
   target: string
   chance: Chance
   /** A run is asked to end. */
   onCancelling(): void
 }>
 
+/** So many clients work while `happens` does, which is told of what can be seen; then they bring to its end what they have begun. */
+export async function workMeanwhile(
+  { count, subject, target, chance }: Readonly<{ count: number; subject: Called; target: ChaosTarget; chance: Chance }>,
+  happens: (signs: Signs) => Promise<void>,
+): Promise<readonly Done[]> {
+  const closing = new AbortController()
+  const cancelled: number[] = []
+  const onCancelling = (): void => void cancelled.push(performance.now())
+  const working = Promise.all(
+    Array.from({ length: count }, (_, nth) =>
+      workAsClient(
+        { name: `client ${nth + 1}`, subject, target: target.url, chance: chance.own(), onCancelling },
+        closing.signal,
+      ),
+    ),
+  )
+  // Both may fail: the first tells.
+  await Promise.race([happens({ asked: target.asked, cancelled }), working])
+  closing.abort()
+  return working
+}
+
 /**
  * A user of the platform: makes scenes and tasks and runs them, over and over, until `signal` is aborted; then brings to its end what it has
  * begun.
  */
-export async function workAsClient(
+async function workAsClient(
   { name, subject, target, chance, onCancelling }: ClientOptions,
   signal: AbortSignal,
 ): Promise<Done> {

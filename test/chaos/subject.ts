@@ -171,6 +171,8 @@ export class Subject {
   /** What can be done at the very end of this process. */
   killNow(): void {
     this.#process?.kill('SIGKILL')
+    const postmaster = this.#postmaster()
+    if (postmaster !== undefined) process.kill(postmaster, 'SIGKILL')
   }
 
   /** Ends everything, whatever state it is in: nothing that was started here outlives it. */

@@ -40,10 +40,11 @@ const MOST_OPEN = 200
  * A service that is logged in to: `/login` gives a token, a session and a cookie, `/work/<step>` wants all three, `/enter` gives the
  * cookie alone, `/open/<step>` wants only that, `/visit/<step>` nothing. Only the last login of a run's scene counts; without it the
  * answer is 401. Each answer sets a cookie that names its scene and step, and repeats the run's own variable.
+ * With `everyLogin` all of them count: a runner that was thought dead may log in beside the one that has its run now.
  */
-export async function startChaosTarget(): Promise<ChaosTarget> {
+export async function startChaosTarget({ everyLogin = false } = {}): Promise<ChaosTarget> {
   const asked: Asked[] = []
-  const sessions = new Map<string, Session>()
+  const sessions = new Map<string, readonly Session[]>()
   const { seen, url, stop } = await startTarget((request, response) => {
     // What matters of it is kept here, for many rounds.
     seen.length = 0
@@ -51,7 +52,7 @@ export async function startChaosTarget(): Promise<ChaosTarget> {
     const seat = textOf(request, 'x-seat')
     const [, route = '', number = '0'] = request.url.split('/')
     const cookies = cookiesOf(request)
-    const status = loggedIn(request, route, cookies, sessions.get(`${run} ${seat}`)) ? 200 : 401
+    const status = loggedIn(request, route, cookies, sessions.get(`${run} ${seat}`) ?? []) ? 200 : 401
     const pass = textOf(request, 'x-pass')
     const after = cookies.get('last')
     const one: Asked = {
@@ -68,7 +69,8 @@ export async function startChaosTarget(): Promise<ChaosTarget> {
     }
     asked.push(one)
     const session = status === 200 && isLogin(route) ? logIn(response) : undefined
-    if (session) sessions.set(`${run} ${seat}`, session)
+    const earlier = everyLogin ? (sessions.get(`${run} ${seat}`) ?? []) : []
+    if (session) sessions.set(`${run} ${seat}`, [...earlier, session])
     response.appendHeader('Set-Cookie', `last=${seat}.${number}; Path=/`)
     response.writeHead(status, { 'Content-Type': 'application/json' })
     const answer = JSON.stringify({ step: number, pass, ...session })
@@ -113,14 +115,12 @@ function loggedIn(
   request: Seen,
   route: string,
   cookies: ReadonlyMap<string, string>,
-  session: Session | undefined,
+  sessions: readonly Session[],
 ): boolean {
   if (isLogin(route) || route === 'visit') return true
-  if (!session || cookies.get('sid') !== session.sid) return false
-  return (
-    route === 'open' ||
-    (textOf(request, 'x-token') === session.token && textOf(request, 'x-session') === session.session)
-  )
+  const own = sessions.find(({ sid }) => cookies.get('sid') === sid)
+  if (!own) return false
+  return route === 'open' || (textOf(request, 'x-token') === own.token && textOf(request, 'x-session') === own.session)
 }
 
 function cookiesOf(request: Seen): ReadonlyMap<string, string> {

@@ -83,7 +83,7 @@ export class Deployment {
 
   /** Resolves when every process is ready; throws when one is not in time. */
   async steady(): Promise<void> {
-    for (const deadline = performance.now() + STEADY_MS; ; await pause(100)) {
+    for (const deadline = performance.now() + STEADY_MS; ; await pause(250)) {
       const ready = await Promise.all(this.processes.map((process) => process.isReady()))
       if (ready.every(Boolean)) return
       if (performance.now() < deadline) continue

@@ -89,7 +89,7 @@ export class RoleProcess {
   }
 
   async untilReady(): Promise<void> {
-    for (const deadline = performance.now() + READY_MS; !(await this.isReady()); await pause(50)) {
+    for (const deadline = performance.now() + READY_MS; !(await this.isReady()); await pause(250)) {
       if (performance.now() > deadline) throw new Error(`${this.name} was not ready: ${this.#said.slice(-2_000)}`)
     }
   }
