@@ -104,14 +104,17 @@ async function platformEnded(db: Database, signal: AbortSignal): Promise<void> {
 
 async function buildHere(config: Config, log: Logger, names: readonly string[], signal: AbortSignal): Promise<void> {
   const { db, stop } = await openStorage(config, [], log)
-  const { store, kind } = await openEventStore(config, db, log)
   try {
-    if (await claimRestoredEventStore(db, store, kind)) {
-      console.log('EventStoreDB was restored: what was read beyond its end is forgotten, all read models begin anew')
+    const { store, kind } = await openEventStore(config, db, log)
+    try {
+      if (await claimRestoredEventStore(db, store, kind)) {
+        console.log('EventStoreDB was restored: what was read beyond its end is forgotten, all read models begin anew')
+      }
+      await told(db, names, 'here, for no platform runs', () => rebuild({ db, store, projections, log, names, signal }))
+    } finally {
+      await store.stop()
     }
-    await told(db, names, 'here, for no platform runs', () => rebuild({ db, store, projections, log, names, signal }))
   } finally {
-    await store.stop()
     await stop()
   }
 }

@@ -3,23 +3,24 @@ import { type Recorded, START } from '../../contracts/core.ts'
 import { restore, storedEvents } from '../../test/support/stored-events.ts'
 import { fact, fill, openLog, type OwnLog } from '../../test/support/two-logs.ts'
 import { Unavailable } from '../unavailable.ts'
-import { beginLog } from './belongs.ts'
+import { beginLog, LOG_STREAM } from './belongs.ts'
 import { copyLog, digestLog, NoCopy } from './copy.ts'
 import { eventsUpTo } from './extent.ts'
 import { type EventStore, MAX_APPEND_BYTES } from './port.ts'
 
-let [source, target]: OwnLog[] = []
+let source: OwnLog
+let target: OwnLog
 let from: EventStore
 let to: EventStore
 beforeEach(async () => {
-  const logs = await Promise.all([openLog(), openLog()])
-  ;[source, target] = logs
-  ;[from, to] = logs.map(({ store }) => store) as [EventStore, EventStore]
+  ;[source, target] = await Promise.all([openLog(), openLog()])
+  from = source.store
+  to = target.store
   // What is copied to has a name already, which is no part of the copy: positions differ.
   await beginLog(to, '9b2f7c56-6a86-4c55-8f0e-6a1f0d6b3c11')
 })
 afterEach(async () => {
-  await Promise.all([source?.close(), target?.close()])
+  await Promise.all([source.close(), target.close()])
 })
 
 const signal = new AbortController().signal
@@ -29,7 +30,7 @@ const copy = (there = to) => copyLog({ from, to: there, signal, progress: () => 
 async function all(store: EventStore): Promise<readonly object[]> {
   const events: Recorded[] = []
   for await (const batch of eventsUpTo(store, await store.head())) events.push(...batch)
-  return events.flatMap(({ position, ...rest }) => (rest.stream === 'event-log' ? [] : [{ ...rest, position: '' }]))
+  return events.filter(({ stream }) => stream !== LOG_STREAM).map((event) => ({ ...event, position: '' }))
 }
 
 /** The target with an answer of its own to some of its appends, the first of which is number 1. */
@@ -44,7 +45,7 @@ function troubled(trouble: (nth: number, append: () => ReturnType<EventStore['ap
 
 describe('a copied log', () => {
   test('has every event of every version at its revision, in order, with id, type, data, meta and time', async () => {
-    await restore(source!.db, storedEvents())
+    await restore(source.db, storedEvents())
     await from.append('odd', 'none', [fact({ b: 1, a: { 10: 0.1, 2: '"\\u0000"' }, 名: '🚀' })])
     const count = await copy()
     expect(count).toBe(storedEvents().length + 1)
@@ -182,7 +183,7 @@ describe('a target is refused', () => {
   test('that does not keep what it is given', async () => {
     await fill(from, 10)
     const { store } = troubled(async (_, append) => {
-      const { recorded, ...rest } = (await append()) as Awaited<ReturnType<EventStore['append']>>
+      const { recorded, ...rest } = await append()
       return { ...rest, recorded: recorded.map((event) => ({ ...event, at: '2026-11-21T10:00:00.123456+00:00' })) }
     })
     await expect(copy(store)).rejects.toBeInstanceOf(NoCopy)
