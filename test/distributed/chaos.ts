@@ -6,12 +6,13 @@ import type { Chaos } from '../chaos/embedded.ts'
 import { type Course, hear, judge } from '../chaos/judgement.ts'
 import { type Moment, reached, type Signs } from '../chaos/moments.ts'
 import { DEPLOYED_ROLES, type DeployedRole, Deployment } from './deployment.ts'
+import { untoldIn } from './outsiders.ts'
 import type { RoleProcess } from './role-process.ts'
 import { Strikes, type Told } from './strikes.ts'
 
 /** Of each role so many processes. */
 const COPIES = 2
-const CLIENTS = 4
+const CLIENTS = 2
 
 /** Milliseconds between a moment of the platform's work and a strike, at most, and between two strikes. */
 const MOST_PEACE = 1_000
@@ -61,6 +62,7 @@ export async function distributedChaos({ rounds, seed, folder, target, tally }: 
     })
     const heard = await hear({ tally, call: gateways.call, clients, chance })
     await deployment.steady()
+    tally.check('outsiders are told of every event, in the order of its stream', await untoldIn(deployment))
     await deployment.stop()
     tally.check(
       'no process ends by itself, and those that are told to stop end well',

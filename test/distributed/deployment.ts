@@ -24,10 +24,13 @@ export class Deployment {
   readonly broker: KafkaBroker
   readonly processes: readonly RoleProcess[]
   readonly gateways: Gateways
+  /** What its processes are configured with, beside what each has of its own. */
+  readonly environment: Readonly<Record<string, string>>
   /** When clients could see that the database, or whoever feeds the read models, was out. */
   readonly out: Readonly<{ database: Outages; readModels: Outages }>
 
-  private constructor(options: { postgres: PostgresServer; broker: KafkaBroker; processes: readonly RoleProcess[] }) {
+  private constructor(options: Pick<Deployment, 'postgres' | 'broker' | 'processes' | 'environment'>) {
+    this.environment = options.environment
     this.postgres = options.postgres
     this.broker = options.broker
     this.processes = options.processes
@@ -65,7 +68,7 @@ export class Deployment {
         processes.push(new RoleProcess({ name, role, port, dataDir, logFile, environment }))
       }
     }
-    const deployment = new Deployment({ postgres, broker, processes })
+    const deployment = new Deployment({ postgres, broker, processes, environment })
     try {
       for (const process of processes) process.launch()
       await deployment.steady()
