@@ -70,6 +70,8 @@ export async function openCommands(options, { giveUp, say, onReply }) {
   const consumer = kafka.consumer({
     groupId: `${options.prefix}testledger-run-${randomUUID()}`,
     allowAutoTopicCreation: false,
+    // After an outage the group waits for the member that it was, until this has passed.
+    sessionTimeout: 10_000,
     maxWaitTimeInMs: FETCH,
     retry: { retries: 50, initialRetryTime: 200, maxRetryTime: 2_000, restartOnFailure: async () => true },
   })

@@ -62,15 +62,12 @@ export function createTriggerCommands(deps: { db: Pick<Database, 'query'>; ciphe
 
   return {
     async begin(name, content) {
-      const known = await find(name)
-      if (known) return known
-      await db.query('insert into trigger_commands (user_id, id, content) values ($1, $2, $3) on conflict do nothing', [
-        name.user,
-        name.id,
-        await cipher.encrypt(SCOPE, content),
-      ])
-      // Another delivery may have been first.
-      return (await find(name)) ?? { content }
+      const first = await db.query(
+        'insert into trigger_commands (user_id, id, content) values ($1, $2, $3) on conflict do nothing returning 1',
+        [name.user, name.id, await cipher.encrypt(SCOPE, content)],
+      )
+      const known = first.length > 0 ? undefined : await find(name)
+      return known ?? { content }
     },
 
     async end(name, outcome) {

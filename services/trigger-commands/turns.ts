@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ADVISORY_LOCKS } from '../../platform/advisory-locks.ts'
+import { gather } from '../../platform/gather.ts'
 import { lastingSession } from '../../platform/lasting-session.ts'
 import { createSerial } from '../../platform/serial.ts'
 import type { Database } from '../../platform/sql.ts'
@@ -23,42 +24,50 @@ export type Turns = Readonly<{
   stop(): Promise<void>
 }>
 
+/** Of one lock: to have it, or to give it back. */
+type Change = Readonly<{ key: number; wanted: boolean }>
+
+/** As many as commands are carried out at a time, and more. */
+const MOST_CHANGES = 200
+
 export function createTurns(db: Pick<Database, 'session'>): Turns {
   const session = lastingSession(() => db.session({ name: 'trigger commands', heartbeat: true }))
   const serial = createSerial()
   const { triggerCommands } = ADVISORY_LOCKS
 
-  async function lock(key: number): Promise<boolean> {
-    const rows = await session.use(({ query }) =>
-      query<{ taken: boolean }>('select pg_try_advisory_lock($1::integer, $2::integer) as taken', [
-        triggerCommands,
-        key,
-      ]),
-    )
-    return rows[0]?.taken ?? false
-  }
-
-  async function unlock(key: number): Promise<void> {
-    // Lost with the session, it needs no unlocking.
-    await session
-      .use(({ query }) => query('select pg_advisory_unlock($1::integer, $2::integer)', [triggerCommands, key]))
-      .catch(() => {})
-  }
+  /** One statement at a time on the session, for all who come meanwhile; answers whether each was locked, or was still locked. */
+  const change = gather<Change, boolean>(
+    async (changes) => {
+      const rows = await session.use(({ query }) =>
+        query<{ done: boolean }>(
+          `select case when wanted then pg_try_advisory_lock($1::integer, key) else pg_advisory_unlock($1::integer, key) end as done
+           from unnest($2::integer[], $3::boolean[]) with ordinality as change (key, wanted, nth) order by nth`,
+          [triggerCommands, changes.map(({ key }) => key), changes.map(({ wanted }) => wanted)],
+        ),
+      )
+      return rows.map(({ done }) => done)
+    },
+    { most: MOST_CHANGES, key: ({ key }) => key },
+  )
 
   return {
     take(name, work) {
       const key = keyOf(name)
       // By the lock's key, not the name: a session that has a lock already is given it once more.
       return serial(String(key), async () => {
-        if (!(await lock(key))) throw new TakenElsewhere()
+        if (!(await change({ key, wanted: true }))) throw new TakenElsewhere()
         try {
           return await work()
         } finally {
-          await unlock(key)
+          // Lost with the session, it needs no unlocking.
+          await change({ key, wanted: false }).catch(() => {})
         }
       })
     },
-    stop: session.close,
+    async stop() {
+      await change.idle()
+      await session.close()
+    },
   }
 }
 
