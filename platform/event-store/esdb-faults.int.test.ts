@@ -9,8 +9,8 @@ import { Unavailable } from '../unavailable.ts'
 import { createEsdbEventStore } from './esdb.ts'
 import { type EventStore, WrongExpectedRevision } from './port.ts'
 
-/** How long a call of the stores may be silent here: no fault that is quicker is taken for a silence. */
-const DEADLINE = 1_000
+/** How long a call of an impatient store may be silent. The other stores have time, so that no slow machine is taken for a fault. */
+const IMPATIENT = 2_000
 
 describe('the EventStoreDB event store, through the real client', () => {
   let double: EsdbDouble
@@ -23,8 +23,8 @@ describe('the EventStoreDB event store, through the real client', () => {
     warn: (_, message) => void said.push(message),
     error: (_, message) => void said.push(message),
   }
-  const open = (url = double.url) => {
-    const opened = createEsdbEventStore({ url, log, deadline: DEADLINE })
+  const open = (url = double.url, deadline = 20_000) => {
+    const opened = createEsdbEventStore({ url, log, deadline })
     stores.push(opened)
     return opened
   }
@@ -74,8 +74,8 @@ describe('the EventStoreDB event store, through the real client', () => {
 
     test('whose answer comes too late is found by what stands there', async () => {
       const stream = newStream()
-      double.nextAppend({ fault: 'late', milliseconds: 3 * DEADLINE, committed: 'at once' })
-      const { recorded } = await store.append(stream, 'none', [draft(1)])
+      double.nextAppend({ fault: 'late', milliseconds: 3 * IMPATIENT, committed: 'at once' })
+      const { recorded } = await open(double.url, IMPATIENT).append(stream, 'none', [draft(1)])
       expect(recorded).toEqual(await store.load(stream))
       expect(recorded).toHaveLength(1)
     })
@@ -83,8 +83,8 @@ describe('the EventStoreDB event store, through the real client', () => {
     test('that is committed after it was given up leaves its outcome unknown, and its repeat answers what stands', async () => {
       const stream = newStream()
       const drafts = [draft(1)]
-      double.nextAppend({ fault: 'late', milliseconds: 2 * DEADLINE, committed: 'late' })
-      await expect(store.append(stream, 'none', drafts)).rejects.toBeInstanceOf(Unavailable)
+      double.nextAppend({ fault: 'late', milliseconds: 3 * IMPATIENT, committed: 'late' })
+      await expect(open(double.url, IMPATIENT).append(stream, 'none', drafts)).rejects.toBeInstanceOf(Unavailable)
       for await (const batch of store.follow(START, new AbortController().signal)) if (batch.length > 0) break
       const { recorded } = await store.append(stream, 'none', drafts)
       expect(recorded).toHaveLength(1)
@@ -105,6 +105,14 @@ describe('the EventStoreDB event store, through the real client', () => {
       double.nextAppend({ fault: 'refused' })
       await expect(store.append(stream, 0n, [draft(1)])).rejects.toBeInstanceOf(WrongExpectedRevision)
       expect(await store.load(stream)).toHaveLength(1)
+    })
+
+    test('that repeats what is not replicated yet, which a server drops until it times out, is found', async () => {
+      const stream = newStream()
+      const details = 'Operation timed out: Prepare phase timeout.'
+      double.nextAppend({ fault: 'status', code: status.ABORTED, details, committed: true })
+      const { recorded } = await store.append(stream, 'none', [draft(0), draft(1)])
+      expect(recorded).toEqual(await store.load(stream))
     })
 
     test('goes to the new leader', async () => {
@@ -219,12 +227,13 @@ describe('the EventStoreDB event store, through the real client', () => {
       const stream = newStream()
       await store.append(stream, 'none', [draft(0)])
       double.hang()
-      const calls = [store.load(stream), store.head(), store.append(stream, 0n, [draft(1)])]
+      const impatient = open(double.url, IMPATIENT)
+      const calls = [impatient.load(stream), impatient.head(), impatient.append(stream, 0n, [draft(1)])]
       for (const call of await Promise.allSettled(calls)) {
         expect(call).toMatchObject({ status: 'rejected', reason: { name: 'Unavailable' } })
       }
       double.resume()
-      expect(await store.load(stream, { upTo: 0n })).toHaveLength(1)
+      expect(await whenAvailable(() => impatient.load(stream, { upTo: 0n }))).toHaveLength(1)
     })
 
     test('is found by asking a cluster for its leader', async () => {

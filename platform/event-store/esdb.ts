@@ -132,7 +132,8 @@ export function createEsdbEventStore({
   }
 
   async function load(stream: StreamId, { from = 0n, upTo }: { from?: bigint; upTo?: bigint } = {}) {
-    return read(stream, from, upTo === undefined ? Number.MAX_SAFE_INTEGER : Number(upTo - from) + 1)
+    const most = upTo === undefined ? Infinity : Number(upTo - from) + 1
+    return read(stream, from, Math.min(most, Number.MAX_SAFE_INTEGER))
   }
 
   /** The time that the next event of a stream may not precede; undefined when there is no event at `revision`. */
@@ -292,8 +293,8 @@ export function createEsdbEventStore({
 function connect(connection: string): EventStoreDBClient {
   const client = parsed(connection)
   // Asked whether the server takes appends in one lasting call, the client is told that it does not. That way of its is beyond use: an
-  // error of any connection fails all appends under way in the process, an answer that comes after it ends the process, and so does a
-  // second append that waits to be sent. Each append is a call of its own, with its own deadline.
+  // error of any connection fails all appends under way in the process, and an answer that comes after it ends the process. So each
+  // append is a call of its own, with its own deadline.
   return Object.assign(client, { supports: () => Promise.resolve(false) })
 }
 

@@ -12,8 +12,8 @@ export type AppendFault =
   | Readonly<{ fault: 'refused' }>
   /** Answered by a node that is not the leader any more, and names the leader: this one. */
   | Readonly<{ fault: 'not leader' }>
-  /** Answered with a status of the transport or the server; `metadata` may be what a real server does not send. */
-  | Readonly<{ fault: 'status'; code: number; details: string }>
+  /** Answered with a status of the transport or the server. */
+  | Readonly<{ fault: 'status'; code: number; details: string; committed?: boolean }>
 
 export class Faults {
   readonly #appends: AppendFault[] = []

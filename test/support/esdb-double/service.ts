@@ -188,6 +188,7 @@ async function withFault(
       return { code: status.NOT_FOUND, details: 'Leader info available', metadata }
     }
     case 'status':
+      if (fault.committed) commit()
       return { code: fault.code, details: fault.details }
   }
 }
