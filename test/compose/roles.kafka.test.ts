@@ -58,7 +58,7 @@ describeWithKafka('the services of docker-compose.yml, as processes', () => {
       const own = { PORT: String(port), KAFKA_TOPIC_PREFIX: prefix }
       containers.set(name, await image.run({ ...Object.fromEntries(told), ...own }))
     }
-  }, 120_000)
+  }, 180_000)
 
   afterAll(async () => {
     await image?.remove()
@@ -76,12 +76,10 @@ describeWithKafka('the services of docker-compose.yml, as processes', () => {
   const url = (name: string): string => `http://127.0.0.1:${ports.get(name)}`
 
   test('each becomes ready, by the words of its health check', async () => {
+    const deadline = Date.now() + 170_000
     for (const [name, { healthcheck }] of services) {
       let last = await container(name).check(healthcheck.test)
-      for (
-        const deadline = Date.now() + 90_000;
-        last.code !== 0 && !container(name).isOver() && Date.now() < deadline;
-      ) {
+      while (last.code !== 0 && !container(name).isOver() && Date.now() < deadline) {
         await pause(500)
         last = await container(name).check(healthcheck.test)
       }
@@ -91,7 +89,7 @@ describeWithKafka('the services of docker-compose.yml, as processes', () => {
         '',
       ])
     }
-  }, 120_000)
+  }, 180_000)
 
   test('each says that it lives, as its image asks it', async () => {
     const [, command = ''] = only(finalStage(), 'HEALTHCHECK').split(' CMD ')
@@ -138,6 +136,14 @@ describeWithKafka('the services of docker-compose.yml, as processes', () => {
     expect(named.length).toBeGreaterThan(10)
     expect(named.filter((metric) => !served.has(metric))).toEqual([])
   })
+
+  test('read models are built anew by the command that docs/operations.md names', async () => {
+    const guide = await readFile(join(ROOT, 'docs/operations.md'), 'utf8')
+    const [, command = ''] = /`docker compose run --rm --no-deps relay (node [^`]+)`/.exec(guide) ?? []
+    const { code, output } = await container('relay').check(['CMD', ...command.split(' ')])
+    expect([code, output]).toEqual([0, expect.stringMatching(/^Switched (\d+) of \1 in /m)])
+    expect(output).toContain('by the running platform')
+  }, 60_000)
 
   test('none of them runs as root', async () => {
     if (process.getuid?.() !== 0) return
