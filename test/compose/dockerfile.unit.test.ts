@@ -111,6 +111,11 @@ describe('.dockerignore', () => {
     }
   })
 
+  test('commands that look after a database are in it', () => {
+    const { start, rebuild, 'migrate-store': move } = manifest.scripts
+    for (const command of [start, rebuild, move]) expect(files).toContain(command?.split(' ').at(-1))
+  })
+
   test('no secret, no data, no test gets in', () => {
     for (const path of ['.env', '.data/master-key', '.git/config', 'node_modules/koa/package.json', 'test/given.ts']) {
       expect([path, isLetIn(path)]).toEqual([path, false])

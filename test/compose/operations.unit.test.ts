@@ -48,3 +48,10 @@ describe('the trouble that it knows', () => {
 
   test('is some', () => expect(messages.length).toBeGreaterThan(8))
 })
+
+test('commands that it names are there', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object }
+  const named = [...guide.matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name)
+  expect(named.length).toBeGreaterThan(3)
+  expect([...new Set(named)].filter((name) => !Object.keys(scripts).includes(name ?? ''))).toEqual([])
+})
