@@ -91,7 +91,7 @@ test('every npm command that README names is there, and every one that is there 
     scripts: Record<string, string>
   }
   const code = README.match(/```[^`]*```|`[^`\n]+`/g)?.join('\n') ?? ''
-  const named = [...code.matchAll(/npm (?:run )?([a-z:]+)/g)].map(([, name = '']) => name)
+  const named = [...code.matchAll(/npm (?:run )?([a-z:-]+)/g)].map(([, name = '']) => name)
   const known = Object.keys(scripts)
   expect(named.filter((name) => name !== 'install' && !known.includes(name))).toEqual([])
   expect(known.filter((name) => !name.includes(':') && !named.includes(name))).toEqual([])
