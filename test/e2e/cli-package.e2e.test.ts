@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { oldestNode } from '../support/cli.ts'
+import { oldestNode, testledger } from '../support/cli.ts'
 import { runCommand } from '../support/command.ts'
 import { startFakePlatform, type Story } from '../support/fake-platform.ts'
 
@@ -74,6 +74,14 @@ test(`npx testledger runs a task on Node ${oldestNode.major}`, async () => {
   expect(output).toMatch(/^not passed {2}2 of 2 cases: 1 成功, 1 失败, 0 错误/m)
   expect(await readFile(join(installed, 'j.xml'), 'utf8')).toBe('the report as junit')
 }, 60_000)
+
+test('for Kafka it asks for what it does not bring along', async () => {
+  const args = ['run', '--kafka', '127.0.0.1:1', '--task', '3', '--env', '2']
+  const bin = join(installed, 'node_modules/testledger/bin/testledger.mjs')
+  const { code, output, errors } = await testledger(args, { bin, cwd: installed }).ended
+  expect([code, output]).toEqual([2, ''])
+  expect(errors).toBe('testledger: --kafka needs kafkajs, which is not installed: npm install kafkajs\n')
+})
 
 describe('npx testledger cancels the run', () => {
   // npm passes on to the shell in between what it is sent: the command gets Ctrl-C twice, and a SIGTERM for npm alone not at all.
