@@ -77,7 +77,7 @@ export function createKafkaMessageLog(
 
   /**
    * Takes part again and again: a consumer of kafkajs that has crashed is over, and a process that ended with it would end all that it does
-   * besides.
+   * besides (ADR 20).
    */
   async function consume(
     subscription: Subscription,
@@ -93,7 +93,8 @@ export function createKafkaMessageLog(
       const begun = performance.now()
       try {
         await topics.ensure(topic)
-        await topics.ensure(dead)
+        // What is dead already is parked nowhere, as a rule.
+        if (!topic.endsWith('.dead')) await topics.ensure(dead)
         await takePart({ open, handling, sessionMs: config.sessionMs }, subscription, signal)
       } catch (error) {
         if (signal.aborted) break

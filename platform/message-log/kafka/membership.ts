@@ -57,8 +57,9 @@ export async function takePart(
     if (membership.silentMs > 2 * deps.sessionMs + 30_000) broken.reject(new Error('it gave no sign of life'))
   }, COMMIT_MS)
   const aborted = Promise.withResolvers<void>()
-  signal.addEventListener('abort', () => aborted.resolve(), { once: true })
-  if (signal.aborted) aborted.resolve()
+  const abort = (): void => aborted.resolve()
+  signal.addEventListener('abort', abort)
+  if (signal.aborted) abort()
 
   const starting = start(consumer, membership, topic, from)
   starting.catch(broken.reject)
@@ -68,6 +69,7 @@ export async function takePart(
     await deps.handling.leave()
     await within(GOODBYE_MS, membership.commit()).catch(() => {})
   } finally {
+    signal.removeEventListener('abort', abort)
     clearInterval(committing)
     clearInterval(watching)
     membership.end()
