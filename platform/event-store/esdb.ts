@@ -103,7 +103,7 @@ export function createEsdbEventStore({
     const end = performance.now() + budget
     for (const wait of [...AGAIN, undefined]) {
       try {
-        return await call(Math.ceil(end - performance.now()))
+        return await call(Math.max(1, Math.ceil(end - performance.now())))
       } catch (error) {
         if (isAnswer(error)) throw error
         const last = wait === undefined || performance.now() + wait >= end || stopped.signal.aborted

@@ -14,7 +14,9 @@ export async function send(
 ): Promise<void> {
   if (call.write(response)) return
   while (!gone.aborted && call.writableNeedDrain && !lagging()) {
-    const given = { signal: gone }
+    const looked = new AbortController()
+    const given = { signal: AbortSignal.any([gone, looked.signal]) }
     await Promise.race([once(call, 'drain', given), setTimeout(20, undefined, given)]).catch(() => {})
+    looked.abort()
   }
 }

@@ -1,5 +1,5 @@
 /** The calls of EventStoreDB's protocol that the double (`../esdb-double.ts`) answers. */
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import type gossip from '@eventstore/db-client/generated/gossip_pb.js'
 import type features from '@eventstore/db-client/generated/serverfeatures_pb.js'
 import type shared from '@eventstore/db-client/generated/shared_pb.js'
@@ -87,13 +87,18 @@ export function streamsService(node: Node) {
       whole = false
     })
     call.on('end', () => {
-      if (!whole) return
-      void judge(node, call.getPeer(), { stream, expected, events }).then((result) => {
+      void received().then((result) => {
         if (result === 'nothing') return
         if ('code' in result) respond(result)
         else respond(null, appendAnswer(expected, result))
       })
     })
+
+    async function received(): ReturnType<typeof judge> {
+      // A request ends too when its connection is lost, and is said to be cancelled right after: half of it must not be committed.
+      await setImmediate()
+      return whole && !call.cancelled ? judge(node, call.getPeer(), { stream, expected, events }) : 'nothing'
+    }
   }
 
   function batchAppend(call: ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp>): void {
