@@ -7,10 +7,10 @@ import { interfaceStream } from '../contracts/interface.ts'
 import type { JsonText } from '../contracts/json.ts'
 import { projectStream } from '../contracts/project.ts'
 import { type CaseResult, runStream } from '../contracts/run.ts'
-import type { Draft } from '../platform/event-store/port.ts'
+import type { Draft, EventStore } from '../platform/event-store/port.ts'
 
 /** One append of a history. */
-export type Append = Readonly<{ stream: StreamId; expected: Expected; drafts: readonly Draft[] }>
+type Append = Readonly<{ stream: StreamId; expected: Expected; drafts: readonly Draft[] }>
 
 /** What one project comes to: a thousand events. */
 const PROJECT = { interfaces: 40, cases: 120, runs: 180, debugSaves: 30 }
@@ -33,7 +33,7 @@ export const ROWS_PER_PROJECT = {
  * The log of a team that has worked for a while: projects are made with their environments, interfaces and cases; cases are run,
  * changed between runs, and some things are deleted.
  */
-export function* history(projects: number): Generator<Append> {
+function* history(projects: number): Generator<Append> {
   for (let first = 1; first <= projects; first += AT_ONCE) {
     const team = Array.from({ length: Math.min(AT_ONCE, projects - first + 1) }, (_, nth) => new Work(first + nth))
     for (const work of team) yield* work.made()
@@ -48,6 +48,19 @@ export function* history(projects: number): Generator<Append> {
       }
     }
   }
+}
+
+/** Appends under way at the same time while the log is written. */
+const APPENDS = 512
+
+/** Writes the history of so many projects to an empty log. */
+export async function writeHistory(store: EventStore, projects: number): Promise<void> {
+  const appends = history(projects)
+  // Writers take turns at one history: appends of one stream are sent in its order, and travel in it.
+  const writer = async (): Promise<void> => {
+    for (const { stream, expected, drafts } of appends) await store.append(stream, expected, drafts)
+  }
+  await Promise.all(Array.from({ length: APPENDS }, writer))
 }
 
 /** One project's share. Ids follow from the project's, so that no two projects share one. */

@@ -1,5 +1,6 @@
 import { caseRun } from './case-run.ts'
 import { createAndRead } from './create-and-read.ts'
+import { distributed } from './distributed.ts'
 import { eventStore } from './event-store.ts'
 import { describeMachine } from './machine.ts'
 import type { Bench, Figure, Measurement } from './measurement.ts'
@@ -20,18 +21,22 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   records,
 }
 
-/** `npm run bench [-- NAME …] [-- --quick]`: measures, and prints one table of all figures, those with an aim first. */
+/**
+ * `npm run bench [-- NAME …] [-- --quick]`: measures, and prints one table of all figures, those with an aim first. What needs Kafka is
+ * measured when it is named.
+ */
 export async function main(args: readonly string[]): Promise<void> {
   const quick = args.includes('--quick')
   const wanted = args.filter((arg) => arg !== '--quick')
-  const unknown = wanted.filter((name) => !Object.hasOwn(MEASUREMENTS, name))
+  const all = { ...MEASUREMENTS, ...distributed }
+  const unknown = wanted.filter((name) => !Object.hasOwn(all, name))
   if (unknown.length > 0) {
-    console.error(`There is no measurement ${unknown.join(', ')}. There are: ${Object.keys(MEASUREMENTS).join(', ')}`)
+    console.error(`There is no measurement ${unknown.join(', ')}. There are: ${Object.keys(all).join(', ')}`)
     process.exit(1)
   }
   const machine = await describeMachine()
   const figures: Figure[] = []
-  for (const [name, measure] of Object.entries(MEASUREMENTS)) {
+  for (const [name, measure] of Object.entries(wanted.length > 0 ? all : MEASUREMENTS)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue
     console.error(`measuring ${name} …`)
     figures.push(...(await ended(measure, quick)))

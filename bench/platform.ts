@@ -6,21 +6,41 @@ import { startProgram, temporaryFolder, urlOfServer } from './program.ts'
 /** A platform in a process of its own, set as in production, and the token of its first user. */
 export type PlatformProcess = Readonly<{ url: string; token: string; pid: number }>
 
+/** What the processes of one platform are told alike. */
+export type Settings = Readonly<Record<'ADMIN_PASSWORD', string> & Record<string, string>>
+
 /** Starts it on a database that is there already. It logs every request, to a file. */
 export async function startPlatformProcess(bench: Bench, databaseUrl: string): Promise<PlatformProcess> {
-  const password = randomBytes(12).toString('hex')
-  const program = await startProgram(bench, 'scripts/start.ts', {
+  const settings = settingsOn(databaseUrl)
+  const process = await startWith(bench, settings)
+  return { ...process, token: await logIn(bench, process.url, settings) }
+}
+
+/** Those of a new platform on a database that is there already. */
+export function settingsOn(databaseUrl: string): Settings {
+  return {
     PORT: '0',
-    DATA_DIR: await temporaryFolder(bench),
     DATABASE_URL: databaseUrl,
     JWT_SECRET: randomBytes(32).toString('hex'),
     MASTER_KEY: randomBytes(32).toString('hex'),
-    ADMIN_PASSWORD: password,
+    ADMIN_PASSWORD: randomBytes(12).toString('hex'),
     LOG_LEVEL: 'info',
     // One user stands for a whole team here.
     RATE_LIMIT: '0',
+  }
+}
+
+/** Starts one process of a platform, with a data directory of its own. */
+export async function startWith(bench: Bench, settings: Settings): Promise<Omit<PlatformProcess, 'token'>> {
+  const program = await startProgram(bench, 'scripts/start.ts', {
+    ...settings,
+    DATA_DIR: await temporaryFolder(bench),
   })
-  const url = await urlOfServer(program)
+  return { url: await urlOfServer(program), pid: program.pid }
+}
+
+/** The token of its first user. */
+export async function logIn(bench: Bench, url: string, { ADMIN_PASSWORD: password }: Settings): Promise<string> {
   const { token } = await connect(bench, url, 1)('POST', '/api/users/login/', 200, { username: 'admin', password })
-  return { url, token: String(token), pid: program.pid }
+  return String(token)
 }

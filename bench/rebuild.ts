@@ -1,5 +1,4 @@
 import { createPostgresEventStore, eventStoreMigration } from '../platform/event-store/postgres.ts'
-import type { EventStore } from '../platform/event-store/port.ts'
 import { migrate } from '../platform/migrations.ts'
 import { openDatabase } from '../platform/postgres.ts'
 import { projections } from '../projections/all.ts'
@@ -8,15 +7,12 @@ import { awaitRebuild, requestRebuild } from '../projections/rebuild.ts'
 import type { ReadModels } from '../projections/port.ts'
 import { quiet } from '../test/support/quiet.ts'
 import { startDatabases } from './database.ts'
-import { EVENTS_PER_PROJECT, history, ROWS_PER_PROJECT } from './history.ts'
+import { EVENTS_PER_PROJECT, ROWS_PER_PROJECT, writeHistory } from './history.ts'
 import { atLeast, type Bench, type Figure, number } from './measurement.ts'
 import { median } from './rounds.ts'
 
 /** Events a second. */
 const AIM = 50_000
-
-/** Appends under way at the same time while the log is written. */
-const APPENDS = 512
 
 /** All read models are rebuilt from a log of 200,000 events, beside the live ones, and switched to. */
 export async function rebuildAll(bench: Bench): Promise<readonly Figure[]> {
@@ -29,7 +25,7 @@ export async function rebuildAll(bench: Bench): Promise<readonly Figure[]> {
   const store = createPostgresEventStore({ db, log: quiet })
   bench.defer(() => store.stop())
   const writing = performance.now()
-  await write(store, projects)
+  await writeHistory(store, projects)
   const written = (performance.now() - writing) / 1000
   const head = await store.head()
   if (Number(head) !== events) throw new Error(`the log holds ${head} events instead of ${events}`)
@@ -62,15 +58,6 @@ export async function rebuildAll(bench: Bench): Promise<readonly Figure[]> {
     { what: 'the first catch-up on the same log', reached: `${number(events / caughtUp)} events/s` },
     { what: 'writing that log', reached: `${number(events / written)} events/s` },
   ]
-}
-
-async function write(store: EventStore, projects: number): Promise<void> {
-  const appends = history(projects)
-  // Writers take turns at one history: appends of one stream are sent in its order, and travel in it.
-  const writer = async (): Promise<void> => {
-    for (const { stream, expected, drafts } of appends) await store.append(stream, expected, drafts)
-  }
-  await Promise.all(Array.from({ length: APPENDS }, writer))
 }
 
 /** A rebuild that leaves something out would be fast. */

@@ -1,13 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { connect } from './client.ts'
 import { startDatabases } from './database.ts'
 import { atLeast, atMost, type Bench, type Figure, number } from './measurement.ts'
 import { memoryOf, toldMemory } from './memory.ts'
 import { type PlatformProcess, startPlatformProcess } from './platform.ts'
-import { startProgram, urlOfServer } from './program.ts'
 import { median, spread } from './rounds.ts'
 import { type Scenes, scenesOn } from './scene/ours.ts'
 import { findRivals, type Rival } from './scene/rivals.ts'
+import { firstRequest, startWatchedTarget, type WatchedTarget } from './scene/watched-target.ts'
 import type { Wanted } from './scene/workload.ts'
 
 /** Of the rate of ApiTestEngine with scripts. */
@@ -23,13 +22,6 @@ const WARMED_UP = 0.1
 /** Milliseconds between two runs of which the time to the first request is taken: the sandbox of the next is warm by then. */
 const READING = { scripts: 700, plain: 100 }
 
-/** The target, as it tells what it was asked. */
-type Target = Readonly<{
-  url: string
-  /** When each request came since the last call, in milliseconds of a clock that all processes share. */
-  seen(): Promise<readonly number[]>
-}>
-
 /** How one run of a scene went: cases a second, steady as the target sees them and over all that it took, start included. */
 type Ran = Readonly<{ steady: number; whole: number }>
 
@@ -38,7 +30,7 @@ type Ran = Readonly<{ steady: number; whole: number }>
  * it by the engines that are there. Then how soon a run begins, and what memory it all takes.
  */
 export async function scene(bench: Bench): Promise<readonly Figure[]> {
-  const target = await startTarget(bench)
+  const target = await startWatchedTarget(bench)
   const databases = await startDatabases(bench)
   const platform = await startPlatformProcess(bench, await databases.fresh('platform'))
   const scenes = await scenesOn(bench, platform, target.url)
@@ -49,12 +41,6 @@ export async function scene(bench: Bench): Promise<readonly Figure[]> {
     ...absent.map(({ name, why }) => ({ what: `${name}, to compare with`, reached: `not here: ${why}` })),
     ...(await firstRequests(bench, target, scenes)),
   ]
-}
-
-async function startTarget(bench: Bench): Promise<Target> {
-  const url = await urlOfServer(await startProgram(bench, 'bench/scene/target.ts', {}))
-  const send = connect(bench, url, 1)
-  return { url, seen: async () => (await send('GET', '/seen', 200)) as unknown as readonly number[] }
 }
 
 /** Ten thousand cases with scripts, a thousand in a scene: what the platform and its sandboxes take before, meanwhile and after. */
@@ -89,7 +75,7 @@ async function memory(bench: Bench, platform: PlatformProcess, scenes: Scenes): 
 
 async function rates(
   bench: Bench,
-  target: Target,
+  target: WatchedTarget,
   scenes: Scenes,
   rivals: readonly Rival[],
 ): Promise<readonly Figure[]> {
@@ -112,7 +98,7 @@ const OURS = 'the platform'
 /** What runs this scene here, by name. */
 async function contenders(
   scenes: Scenes,
-  target: Target,
+  target: WatchedTarget,
   rivals: readonly Rival[],
   wanted: Wanted,
 ): Promise<ReadonlyMap<string, () => Promise<void>>> {
@@ -127,7 +113,7 @@ async function contenders(
 /** Each of them once a turn, so that what else the machine does meets all alike; of each the medians, after one run of ours that does not count. */
 async function inTurns(
   bench: Bench,
-  target: Target,
+  target: WatchedTarget,
   all: ReadonlyMap<string, () => Promise<void>>,
   cases: number,
 ): Promise<ReadonlyMap<string, Ran>> {
@@ -144,7 +130,7 @@ async function inTurns(
   )
 }
 
-async function timed(target: Target, run: () => Promise<void>, cases: number): Promise<Ran> {
+async function timed(target: WatchedTarget, run: () => Promise<void>, cases: number): Promise<Ran> {
   await target.seen()
   const begun = performance.now()
   await run()
@@ -178,34 +164,18 @@ function tellRates(cases: number, compared: ReadonlyMap<string, Ran>, rivals: re
   return [...ratios, ...each]
 }
 
-/** When the first of so many requests came. All are waited for: the next run must not meet this one. */
-async function firstOf(target: Target, requests: number): Promise<number> {
-  const seen: number[] = []
-  const until = performance.now() + 30_000
-  while (seen.length < requests) {
-    if (performance.now() > until) throw new Error(`the target has seen ${seen.length} requests instead of ${requests}`)
-    // Whoever asks all the time takes the time that the run needs.
-    await pause(READING.plain)
-    seen.push(...(await target.seen()))
-  }
-  return seen[0] ?? NaN
-}
-
 /** Cases of the scene of which the first request is awaited. */
 const FIRST_CASES = 3
 
 /** From the call that asks for a run until its first request is at the target. */
-async function firstRequests(bench: Bench, target: Target, scenes: Scenes): Promise<readonly Figure[]> {
+async function firstRequests(bench: Bench, target: WatchedTarget, scenes: Scenes): Promise<readonly Figure[]> {
   const figures: Figure[] = []
   for (const kind of ['plain', 'scripts'] as const) {
     const scene = await scenes.make({ cases: FIRST_CASES, scripts: kind === 'scripts' })
     const times: number[] = []
     for (let nth = 0; nth < (bench.quick ? 10 : 100); nth++) {
       await pause(READING[kind])
-      await target.seen()
-      const asked = Number(process.hrtime.bigint()) / 1e6
-      await scenes.start(scene)
-      times.push((await firstOf(target, FIRST_CASES)) - asked)
+      times.push(await firstRequest(target, FIRST_CASES, () => scenes.start(scene)))
     }
     const { p50, p99 } = spread(times)
     const what = `from scenes/run/ to the first request, cases ${kind === 'scripts' ? 'with' : 'without'} scripts`
