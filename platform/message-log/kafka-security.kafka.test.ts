@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Certified, createAuthority } from '../../test/support/certificates.ts'
+import { testledger } from '../../test/support/cli.ts'
 import { describeWithKafka, kafkaConfig, type KafkaBroker, startKafka } from '../../test/support/kafka.ts'
 import { quiet } from '../../test/support/quiet.ts'
 import type { KafkaConfig } from '../config.ts'
@@ -79,6 +80,45 @@ describeWithKafka('Kafka that wants encryption, a certificate and a password', (
       expect(seen).toEqual([mechanism])
     }),
   )
+
+  describe('npx testledger run --kafka', () => {
+    /** With the very variables of the platform. */
+    const run = (more: Readonly<Record<string, string>> = {}) => {
+      const variables = {
+        KAFKA_TLS: 'on',
+        KAFKA_TLS_CA: ca ?? '',
+        KAFKA_TLS_CERT: client.cert,
+        KAFKA_TLS_KEY: client.key,
+        KAFKA_SASL_MECHANISM: 'scram-sha-512',
+        KAFKA_SASL_USERNAME: 'alice',
+        KAFKA_SASL_PASSWORD: PASSWORD,
+      }
+      const args = [
+        'run',
+        '--kafka',
+        broker.brokers.join(','),
+        '--kafka-prefix',
+        'nobody.',
+        '--task',
+        '1',
+        '--env',
+        '1',
+      ]
+      return testledger(args, { env: { ...variables, ...more } }).ended
+    }
+
+    test('comes in, and finds no platform there', async () => {
+      expect((await run()).errors).toContain('there is no topic nobody.commands')
+    })
+
+    test('says why it does not come in, and no password', async () => {
+      const { code, errors } = await run({ KAFKA_SASL_PASSWORD: 'a-wrong-secret' })
+      expect(code).toBe(2)
+      expect(errors).toMatch(/^testledger: Kafka at .* cannot be reached: .*authentication failed/im)
+      expect(errors).not.toContain('a-wrong-secret')
+      expect((await run({ KAFKA_TLS_CA: '/nowhere/ca.pem' })).errors).toMatch(/KAFKA_TLS_CA: .*\/nowhere\/ca\.pem/)
+    })
+  })
 
   describe('tells who may not come in', () => {
     async function refusal(security: Security): Promise<string> {
