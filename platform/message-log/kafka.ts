@@ -137,7 +137,8 @@ export function createKafkaMessageLog(
       try {
         await asking
       } catch (error) {
-        throw new Unavailable(server, error)
+        // Where no broker answers, kafkajs reads the answer all the same.
+        throw new Unavailable(server, (error as Error).name === 'TypeError' ? new Error('no broker answers') : error)
       }
     },
 
