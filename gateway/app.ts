@@ -117,8 +117,10 @@ function observe({ log, answered }: AppOptions): Middleware {
       answered?.({ method, route, status, seconds: took / 1000 })
       const ms = Math.round(took * 100) / 100
       const fields = { method, route, status, ms, id: state.correlationId, user: state.user?.id }
-      if (state.failure === undefined) log.info(fields, 'request')
-      else log.error({ ...fields, err: state.failure }, 'request failed')
+      // What watches over the platform asks all day.
+      if (state.failure !== undefined) log.error({ ...fields, err: state.failure }, 'request failed')
+      else if (state.route?.watches) log.debug(fields, 'request')
+      else log.info(fields, 'request')
     })
     await next()
     // The client still holds the body back: what it sends next on this connection could be that body or a request.

@@ -73,7 +73,7 @@ function instead(
     response.shouldKeepAlive = false
     if (isAt(path, '/healthz')) return send({ request, response }, 200, { status: 'ok' })
     if (isAt(path, '/metrics') && openTo(request)) return void text().then((shown) => show(response, shown))
-    const refusal = new Refusal('unavailable', words)
+    const refusal = new Refusal('not_serving', words)
     const headers = refusalHeaders(refusal)
     if (isAt(path, '/readyz')) {
       const body = { status: 'not_ready', checks: { [check]: { ok: false, reason: why() } } }

@@ -35,7 +35,7 @@ test('a process that starts lives, is not ready and says why, and asks to be tri
     retry: '1',
   })
   const refused = await ask('/api/testPro/projects/?a=1', 'POST')
-  expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+  expect(refused).toMatchObject({ status: 503, body: { code: 'not_serving' } })
   expect(Number(refused.retry)).toBeGreaterThan(0)
   expect((await ask('/healthz', 'HEAD')).status).toBe(200)
 })
@@ -52,7 +52,7 @@ test('then its own handler answers; when it goes down what is under way ends, an
   await begun.promise
   let left = false
   const leaving = front.leave(10_000).then(() => (left = true))
-  expect(await ask('/api/x/')).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+  expect(await ask('/api/x/')).toMatchObject({ status: 503, body: { code: 'not_serving' } })
   expect(await ask('/readyz')).toMatchObject({
     status: 503,
     body: { checks: { stop: { ok: false, reason: 'going down' } } },

@@ -30,7 +30,13 @@ import { carryOut, routeOf } from './triggers.ts'
 const GROUP = 'gateway'
 
 /** Refused for a reason that passes: nobody is told, it is tried again. */
-const PASSING: ReadonlySet<RefusalCode> = new Set(['busy', 'unavailable', 'rate_limited', 'request_timeout'])
+const PASSING: ReadonlySet<RefusalCode> = new Set([
+  'busy',
+  'unavailable',
+  'not_serving',
+  'rate_limited',
+  'request_timeout',
+])
 
 /** Failures that nobody can explain after which a command is given up, so that it stops no other. */
 const MOST_FAILURES = 10

@@ -14,6 +14,7 @@ type GatewayCode =
   | 'unsupported_media_type' // 415
   | 'internal_error' // 500
   | 'unavailable' // 503: a store or the database cannot be reached
+  | 'not_serving' // 503: this process does not serve yet, or any more; nothing was done
 
 export type RefusalCode = RejectionCode | GatewayCode
 
@@ -39,6 +40,7 @@ export const STATUS: Readonly<Record<RefusalCode, number>> = {
   internal_error: 500,
   busy: 503,
   unavailable: 503,
+  not_serving: 503,
 }
 
 /** Messages by field, in the order in which they were found. */
@@ -91,7 +93,7 @@ export function dialectOf(path: string): Dialect {
 }
 
 /** Seconds after which a client may try again what was refused for a passing reason. */
-const RETRY_AFTER: Partial<Record<RefusalCode, string>> = { busy: '1', unavailable: '5' }
+const RETRY_AFTER: Partial<Record<RefusalCode, string>> = { busy: '1', unavailable: '5', not_serving: '5' }
 
 /** Headers that a refusal carries in every dialect. */
 export function refusalHeaders({ code, headers }: Refusal): Readonly<Record<string, string>> {
