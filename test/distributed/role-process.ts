@@ -35,6 +35,8 @@ export class RoleProcess {
   #process: LaunchedProcess | undefined
   #said = ''
   #asked = true
+  /** The present process has ended by itself. */
+  #ended = false
   #frozen = false
 
   constructor(options: RoleOptions) {
@@ -59,6 +61,7 @@ export class RoleProcess {
     const { port, dataDir, environment, role } = this.#options
     this.#said = ''
     this.#asked = false
+    this.#ended = false
     const launched = launchProcess(dataDir, { ...environment, ROLES: role, PORT: String(port) })
     launched.stderr.on('data', (chunk: Buffer) => {
       this.#log.write(chunk)
@@ -67,6 +70,7 @@ export class RoleProcess {
     this.#process = launched
     void launched.exited.then((code) => {
       if (this.#process !== launched || this.#asked) return
+      this.#ended = true
       this.problems.push(`${this.name} ended by itself with ${code}: ${this.#said.slice(-500)}`)
     })
   }
@@ -90,7 +94,9 @@ export class RoleProcess {
 
   async untilReady(): Promise<void> {
     for (const deadline = performance.now() + READY_MS; !(await this.isReady()); await pause(250)) {
-      if (performance.now() > deadline) throw new Error(`${this.name} was not ready: ${this.#said.slice(-2_000)}`)
+      if (performance.now() > deadline || this.#ended) {
+        throw new Error(`${this.name} was not ready: ${this.#said.slice(-2_000)}`)
+      }
     }
   }
 
