@@ -111,6 +111,8 @@ describe('an observed message log', () => {
 
   test('a message without one begins its own, whatever is under way where it is handed over', async () => {
     const handling = handled('runs', 1, async () => 'done')
+    // The consumer is there: the message is handed over from where it is published.
+    await new Promise(setImmediate)
     await tracing.span('a request', {}, () => messages.publish('runs', [{ key: 'a', value: '1' }]))
     const [message] = await handling
     await tracing.stop()
