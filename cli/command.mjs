@@ -31,7 +31,7 @@ export async function commandTask(order, way, tools) {
   const heard = new Replies()
   const commands = await openCommands(kafka, { giveUp, say, onReply: (reply) => heard.add(reply) })
   try {
-    await commands.publish(id, commandText('RunTask', id, token, order))
+    await commands.publish(id, commandText('RunTask', id, token, order), tools.interruption.asked)
     const started = await first(heard, commands, way, tools)
     const { record } = started
     if (record === null) throw new Refused(0, started.message, started.code)
@@ -117,7 +117,8 @@ async function cancel(record, { heard, commands, way, tools }) {
   terminal.say(`cancelling record ${record}; once more leaves at once`)
   const id = `${way.id}-cancel`
   try {
-    await commands.publish(id, commandText('CancelRun', id, way.token, JSON.stringify({ record })))
+    const command = commandText('CancelRun', id, way.token, JSON.stringify({ record }))
+    await commands.publish(id, command, interruption.over)
     const { status, message, code } = await heard.until(id, any, {
       lost: commands.lost,
       signal: interruption.over,
@@ -126,7 +127,7 @@ async function cancel(record, { heard, commands, way, tools }) {
     else if (code === 'conflict') terminal.say(`record ${record} had ended`)
     else throw new Refused(0, message, code)
   } catch (error) {
-    const why = error instanceof Interrupted ? 'no gateway has replied' : wordsOf(error)
+    const why = error instanceof Interrupted ? 'nobody has replied' : wordsOf(error)
     terminal.warn(`record ${record} could not be cancelled and may still be running: ${why}`)
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Unreachable, UsageError, wordsOf } from './failures.mjs'
+import { Interrupted, Unreachable, UsageError, wordsOf } from './failures.mjs'
 
 /**
  * The topics that commands are published to and replied on. kafkajs is loaded here alone, and only when it is asked for: the packed client
@@ -29,10 +29,10 @@ import { Unreachable, UsageError, wordsOf } from './failures.mjs'
  * }>} Reply
  *
  * @typedef {Readonly<{
- *   publish: (id: string, command: string) => Promise<void>,
+ *   publish: (id: string, command: string, signal: AbortSignal) => Promise<void>,
  *   lost: Promise<never>,
  *   close: () => Promise<void>,
- * }>} Commands `lost` rejects when the brokers have not answered for too long
+ * }>} Commands `publish` throws `Interrupted` when `signal` ends its tries, `lost` rejects when the brokers have not answered for too long
  */
 
 const COMMANDS = 'commands'
@@ -161,9 +161,10 @@ export async function openCommands(options, { giveUp, say, onReply }) {
     lost,
     close: leave,
     /** A command has one effect however often it is sent: it is, until the brokers have it. */
-    async publish(id, command) {
+    async publish(id, command, signal) {
       const until = performance.now() + giveUp
-      for (;;) {
+      for (let doubtful = false; ; doubtful = true) {
+        if (signal.aborted) throw new Interrupted(doubtful)
         try {
           await producer.send({ topic: commands, acks: -1, messages: [{ key: id, value: command }] })
           return

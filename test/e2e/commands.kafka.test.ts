@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Consumer, Kafka, type KafkaMessage, logLevel, type Producer } from 'kafkajs'
 import { cloudEvent, type CloudEvent } from '../../contracts/integration.ts'
@@ -261,6 +262,40 @@ describeWithKafka('commands over Kafka', () => {
       const { body } = await platform.call('GET', `/api/testTask/records/${record}/`)
       expect(body.state).toBe('cancelled')
     }, 120_000)
+
+    test('waits for no gateway for ever, and says that the command waits', async () => {
+      const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin()
+      await admin.connect()
+      const prefix = `nobody-${randomUUID()}.`
+      await admin.createTopics({ topics: [{ topic: `${prefix}commands` }] })
+      await admin.disconnect()
+      const alone = ['--kafka-prefix', prefix]
+      const args = ['run', '--kafka', brokers.join(','), ...alone, '--task', '1', '--env', '1', '--id', 'b-1']
+      const patient = await testledger([...args, '--give-up', '3']).ended
+      expect(patient.code).toBe(2)
+      expect(patient.errors).toMatch(/no gateway has replied for 3 s; command b-1 waits in the topic/)
+
+      const interrupted = testledger(args)
+      await published(`${prefix}commands`, 2)
+      interrupted.signal('SIGINT')
+      const { code, errors } = await interrupted.ended
+      expect([code, errors]).toEqual([130, 'testledger: it is not known whether the run was started\n'])
+    }, 120_000)
+
+    /** Resolves when a topic of one partition has so many messages. */
+    async function published(topic: string, count: number): Promise<void> {
+      const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin()
+      await admin.connect()
+      try {
+        for (;;) {
+          const [end] = await admin.fetchTopicOffsets(topic)
+          if (Number(end?.high) >= count) return
+          await pause(50)
+        }
+      } finally {
+        await admin.disconnect()
+      }
+    }
 
     test('says what the platform refuses, and where it finds no topic', async () => {
       const refused = await run(99_999).ended
