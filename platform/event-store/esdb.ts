@@ -39,6 +39,8 @@ const DOUBT = 2_000
 const AGAIN = [20, 100, 400]
 /** Pauses before a subscription is opened again that was dropped and had handed out nothing; one that had is opened at once. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [100, 5_000]
+/** How long a batch may grow while there is more in the log: a server sends events one by one. */
+const CATCH_UP_PATIENCE = 5
 const TOLD_AGAIN = 60_000
 /** Streams that one `loadMany` reads at the same time. */
 const READS_AT_ONCE = 16
@@ -238,11 +240,18 @@ export function createEsdbEventStore({
       { highWaterMark: MAX_FOLLOW_BATCH },
     )
     subscription.on('error', () => {})
+    let live = false
+    subscription.on('caughtUp', () => {
+      live = true
+    })
+    subscription.on('fellBehind', () => {
+      live = false
+    })
     const end = (): void => void subscription.destroy()
     signal.addEventListener('abort', end)
     try {
       if (signal.aborted) return
-      for await (const batch of batches(subscription, MAX_FOLLOW_BATCH)) {
+      for await (const batch of batches(subscription, MAX_FOLLOW_BATCH, () => (live ? 0 : CATCH_UP_PATIENCE))) {
         const events = batch.flatMap(({ event }) => ours(event) ?? [])
         if (events.length > 0) yield events
       }
