@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { RUNS_TOPIC } from '../../contracts/topics.ts'
+import { eventsThere } from '../support/event-log.ts'
 import { keptLog, type Line } from '../support/kept-log.ts'
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts'
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
@@ -74,11 +75,8 @@ test('one correlation id goes from the request through the log, the events and t
   expect(told('published', { topic: RUNS_TOPIC, key: `run-${record}` })).toMatchObject({ id: REQUEST_ID })
   expect(told('a run was claimed', { run: record })).toMatchObject({ id: REQUEST_ID })
   expect(told('run', { run: record })).toMatchObject({ id: REQUEST_ID })
-  const rows = await platform.db.query<{ type: string; meta: string }>(
-    'select type, meta from events where stream = $1 order by revision',
-    [`run-${record}`],
-  )
-  expect(rows.map(({ type }) => type)).toEqual([
+  const events = await platform.store.load(`run-${record}`)
+  expect(events.map(({ type }) => type)).toEqual([
     'RunRequested',
     'RunClaimed',
     'CaseFinished',
@@ -86,8 +84,8 @@ test('one correlation id goes from the request through the log, the events and t
     'CaseFinished',
     'RunFinished',
   ])
-  for (const { meta } of rows) {
-    expect(JSON.parse(meta)).toMatchObject({
+  for (const { meta } of events) {
+    expect(meta).toMatchObject({
       correlationId: REQUEST_ID,
       traceparent: expect.stringMatching(`^00-${TRACE}-[\\da-f]{16}-01$`),
     })
@@ -191,9 +189,8 @@ describe('metrics', () => {
   })
 
   test('tell of every append and every script that took its interpreter down', async () => {
-    const [row] = await platform.db.query<{ events: string }>('select count(*) as events from events')
     const counted = Number(/^testledger_events_appended_total (\d+)$/m.exec(metrics)?.[1])
-    expect(counted).toBe(Number(row?.events))
+    expect(counted).toBe((await eventsThere(platform.store)).length)
     expect(metrics).toMatch(/^testledger_sandbox_restarts_total \d+$/m)
   })
 
