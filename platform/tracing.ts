@@ -35,7 +35,7 @@ export interface Tracing {
   begin(name: string, options: SpanOptions): OpenSpan | undefined
   /** The span under way as a W3C `traceparent`, for messages and events to carry; undefined where there is none. */
   traceparent(): string | undefined
-  /** Sends what has not been sent yet, for a few seconds at most. */
+  /** Sends what has not been sent yet, for a second or two at most. */
   stop(): Promise<void>
 }
 

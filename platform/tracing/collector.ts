@@ -23,7 +23,7 @@ const MOST_WAITING = 16_384
 /** Milliseconds that a span waits for others at most, that one export may take, and that the last ones may when the platform stops. */
 const WAIT_MS = 1_000
 const EXPORT_MS = 5_000
-const LAST_MS = 3_000
+const LAST_MS = 1_500
 /** Milliseconds between two lines of the log that tell of spans that were lost. */
 const COMPLAIN_MS = 60_000
 
