@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Consumer, Kafka, type KafkaMessage, logLevel, type Producer } from 'kafkajs'
-import { cloudEvent, type CloudEvent } from '../../contracts/integration.ts'
-import { type Reply, replyMessage } from '../../contracts/topics.ts'
+import { Kafka, logLevel } from 'kafkajs'
 import { type Platform, startPlatform } from '../../main.ts'
 import { readConfig } from '../../platform/config.ts'
 import { createLogger } from '../../platform/logger.ts'
+import { type Ci, openCi } from '../support/ci.ts'
 import { testledger } from '../support/cli.ts'
 import { describeWithKafka, sharedKafka } from '../support/kafka.ts'
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts'
@@ -61,7 +60,7 @@ describeWithKafka('commands over Kafka', () => {
     const given = await platform.call('POST', '/api/users/tokens/', { name: 'ci' })
     token = given.body.token as string
     folder = await mkdtemp(join(tmpdir(), 'testledger-kafka-cli-'))
-    ci = await openCi(brokers)
+    ci = await openCi(brokers, PREFIX)
   }, 120_000)
   afterAll(async () => {
     held.resolve()
@@ -319,76 +318,3 @@ describeWithKafka('commands over Kafka', () => {
     }, 120_000)
   })
 })
-
-type Sent = Readonly<{ value: object | string; partition?: number; key?: string; headers?: Record<string, string> }>
-
-/** A client of the topics as CI has one, and as outsiders have who follow the events. */
-type Ci = Readonly<{
-  send(messages: readonly Sent[]): Promise<void>
-  /** Replies to a command, once so many (1) are as they are wanted. */
-  replies(id: string, wanted?: (reply: Reply) => boolean, count?: number): Promise<readonly Reply[]>
-  /** All events so far, once there is one that is wanted. */
-  events(wanted: (event: CloudEvent) => boolean): Promise<readonly CloudEvent[]>
-  /** All messages of a topic, once there are so many. */
-  all(topic: string, count: number): Promise<readonly KafkaMessage[]>
-  /** Every text that came, whatever topic. */
-  texts: ReadonlySet<string>
-  close(): Promise<void>
-}>
-
-const TOPICS = ['commands.replies', 'commands.dead', 'events', 'runs']
-
-async function openCi(brokers: readonly string[]): Promise<Ci> {
-  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING })
-  const producer: Producer = kafka.producer()
-  const consumer: Consumer = kafka.consumer({ groupId: `ci-${randomUUID()}`, maxWaitTimeInMs: 100 })
-  const seen = new Map<string, KafkaMessage[]>(TOPICS.map((topic) => [topic, []]))
-  const texts = new Set<string>()
-  let arrived = Promise.withResolvers<void>()
-  await Promise.all([producer.connect(), consumer.connect()])
-  await consumer.subscribe({ topics: TOPICS.map((topic) => `${PREFIX}${topic}`), fromBeginning: true })
-  await consumer.run({
-    eachMessage: async ({ topic, message }) => {
-      seen.get(topic.slice(PREFIX.length))?.push(message)
-      texts.add(String(message.value))
-      arrived.resolve()
-      arrived = Promise.withResolvers()
-    },
-  })
-
-  async function until<T>(look: () => T | undefined): Promise<T> {
-    for (;;) {
-      const found = look()
-      if (found !== undefined) return found
-      await arrived.promise
-    }
-  }
-  const of = (topic: string): readonly KafkaMessage[] => seen.get(topic) ?? []
-
-  return {
-    texts,
-    async send(messages) {
-      const encoded = messages.map(({ value, ...rest }) => ({
-        ...rest,
-        value: typeof value === 'string' ? value : JSON.stringify(value),
-      }))
-      await producer.send({ topic: `${PREFIX}commands`, messages: encoded })
-    },
-    replies: (id, wanted = () => true, count = 1) =>
-      until(() => {
-        const mine = of('commands.replies').filter(({ key }) => key?.toString() === id)
-        const replies = mine.map(({ value }) => replyMessage.strict().parse(JSON.parse(String(value))))
-        return replies.filter(wanted).length >= count ? replies : undefined
-      }),
-    events: (wanted) =>
-      until(() => {
-        const all = of('events').map(({ value }) => cloudEvent.strict().parse(JSON.parse(String(value))))
-        return all.some(wanted) ? all : undefined
-      }),
-    all: (topic, count) => until(() => (of(topic).length >= count ? of(topic) : undefined)),
-    async close() {
-      await consumer.disconnect()
-      await producer.disconnect()
-    },
-  }
-}
