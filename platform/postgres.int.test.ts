@@ -4,7 +4,7 @@ import { freshDatabase, query, type TestDatabase } from '../test/support/postgre
 import { quiet } from '../test/support/quiet.ts'
 import { migrate } from './migrations.ts'
 import { build, openDatabase, run } from './postgres.ts'
-import { type Database, DatabaseUnavailable, sqlState } from './sql.ts'
+import { type Database, DatabaseUnavailable, HEARTBEAT, sqlState } from './sql.ts'
 
 describe('a Postgres database', () => {
   let database: TestDatabase
@@ -151,6 +151,15 @@ describe('a Postgres database', () => {
       await quick.query('select pg_advisory_lock(5)')
       expect(await quick.transaction((sql) => sql.query('select 1 as one'))).toEqual([{ one: 1 }])
       await quick.close()
+    })
+
+    test('that hangs in the middle of a transaction loses it soon', async () => {
+      const session = await db.session({ name: 'hangs' })
+      const [row] = await session.query<{ limit: string }>(
+        `select current_setting('idle_in_transaction_session_timeout') as limit`,
+      )
+      expect(row).toEqual({ limit: `${HEARTBEAT.lostMs / 1_000}s` })
+      await session.close()
     })
 
     test('says when it was lost', async () => {

@@ -189,13 +189,15 @@ async function openSession(
   { name, synchronousCommit = true, pipeline = false, heartbeat = false }: SessionOptions,
 ): Promise<Session> {
   const setup = [
+    // What a session writes is what its process alone writes, or leads: who takes over from one that hangs waits no longer for its locks.
+    `set idle_in_transaction_session_timeout = ${HEARTBEAT.lostMs}`,
     ...(synchronousCommit ? [] : ['set synchronous_commit = off']),
     ...(heartbeat ? [`set idle_session_timeout = ${HEARTBEAT.lostMs}`] : []),
   ].join('; ')
   const { client, lost } = await connect(
     { ...config, application_name: `testledger ${name}`, pipeline },
     target.where,
-    setup || undefined,
+    setup,
   )
   if (heartbeat) {
     const beating = setInterval(() => void client.query('select 1').catch(() => {}), HEARTBEAT.everyMs)
