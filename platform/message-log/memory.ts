@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts'
 import { KeyedQueues, MOST_KEYS } from './keyed-queues.ts'
+import { toldKey } from './told-key.ts'
 import { withReason } from './parking.ts'
 import type { Handled, Message, MessageLog, Subscription } from './port.ts'
 
@@ -24,7 +25,7 @@ export function createMemoryMessageLog({ log }: { log: Log }): MessageLog & { st
         park: (message) => topicOf(`${name}.dead`).add(message),
         failed: (message, error) =>
           log.warn(
-            { topic: name, key: message.key, reason: String(error) },
+            { topic: name, key: toldKey(message), reason: String(error) },
             'a message could not be handled, and is tried again',
           ),
       })

@@ -17,6 +17,32 @@ describe('the memory message log', () => {
     expect(createMemoryMessageLog({ log: quiet }).durable).toBe(false)
   })
 
+  test("names what could not be handled only by a stream's name: another key may hold anything", async () => {
+    const told: object[] = []
+    const log = createMemoryMessageLog({ log: { ...quiet, warn: (fields) => void told.push(fields) } })
+    const abort = new AbortController()
+    await log.publish('t', [
+      { key: 'run-7', value: '' },
+      { key: 'tl_hunter2', value: '' },
+    ])
+    const failed = new Set<string>()
+    const both = Promise.withResolvers<void>()
+    const consumed = log.consume(
+      start,
+      async ({ key }) => {
+        if (failed.add(key).size === 2) both.resolve()
+        throw new Error('for a moment')
+      },
+      abort.signal,
+    )
+    await both.promise
+    abort.abort()
+    await consumed
+    expect(told).toContainEqual({ topic: 't', key: 'run-7', reason: 'Error: for a moment' })
+    expect(told).toContainEqual({ topic: 't', key: undefined, reason: 'Error: for a moment' })
+    expect(JSON.stringify(told)).not.toContain('hunter2')
+  })
+
   test('lets publishers wait while 10,000 messages are unhandled, whether anyone consumes or not', async () => {
     const log = createMemoryMessageLog({ log: quiet })
     const abort = new AbortController()

@@ -3,6 +3,7 @@ import type { Metrics } from '../metrics.ts'
 import type { OpenSpan, Tracing } from '../tracing.ts'
 import { CORRELATION_ID, TRACEPARENT } from './headers.ts'
 import type { Message, MessageLog } from './port.ts'
+import { toldKey } from './told-key.ts'
 
 /**
  * The message log, with what is published and handled counted, told in the log (at `debug`) by its correlation id, and traced: what
@@ -48,7 +49,9 @@ export function observedMessageLog(
         for (const span of spans) span.end()
       }
       published.add(batch.length, { topic })
-      for (const { key, headers } of batch) log.debug({ topic, key, id: headers?.[CORRELATION_ID] }, 'published')
+      for (const message of batch) {
+        log.debug({ topic, key: toldKey(message), id: message.headers?.[CORRELATION_ID] }, 'published')
+      }
     },
 
     consume(subscription, handler, signal) {

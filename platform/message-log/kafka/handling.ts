@@ -2,6 +2,7 @@ import type { Log } from '../../log.ts'
 import { KeyedQueues, MOST_KEYS } from '../keyed-queues.ts'
 import { withReason } from '../parking.ts'
 import type { Handled, Message } from '../port.ts'
+import { toldKey } from '../told-key.ts'
 
 /** A message that was fetched. */
 export type Fetched = Readonly<{
@@ -33,9 +34,9 @@ export class Handling {
   }) {
     this.#handler = deps.handler
     this.#park = deps.park
-    this.#failed = ({ key }, error) =>
+    this.#failed = (message, error) =>
       deps.log.warn(
-        { topic: deps.topic, key, reason: String(error) },
+        { topic: deps.topic, key: toldKey(message), reason: String(error) },
         'a message could not be handled, and is tried again',
       )
   }
