@@ -73,6 +73,9 @@ const NOT_ENDED = {
 
 const cancelled = z.object({ record: z.int(), status: recordStatus, state: z.string().nullable() })
 
+/** Milliseconds after which a cancellation no longer tries to get in between what the runner writes. */
+const CANCELLED_WITHIN = 10_000
+
 type RunModules = Modules &
   Readonly<{
     runRequests: RunRequests
@@ -202,7 +205,9 @@ export function runRoutes(modules: RunModules): readonly Route[] {
       async handle(call) {
         const record = call.params.id
         const command = () => ({ type: 'CancelRun', by: call.user.username }) as const
-        const { revision, position } = await writes.change(aggregates.run, record, command, contextOf(call))
+        const { revision, position } = await writes.change(aggregates.run, record, command, contextOf(call), {
+          commutesForMs: CANCELLED_WITHIN,
+        })
         const ran = await findRun(models, record)
         const state: RunState | null = ran?.state ?? null
         const answer = { record, status: ran?.status ?? '执行中', state }

@@ -3,7 +3,7 @@ import type { CommandMemory, Remembered } from '../../platform/commands.ts'
 import { createSerial } from '../../platform/serial.ts'
 import type { ReadModels } from '../../projections/port.ts'
 import type { Folded, Folds } from './folds.ts'
-import type { CommandContext, CommandOf, Handle } from './handle.ts'
+import type { CommandContext, CommandOf, Handle, Handling } from './handle.ts'
 
 /** A kind of thing that has a REST id and a stream of its own. */
 export type Aggregate<S, C, E extends Event> = Readonly<{
@@ -55,6 +55,7 @@ export type Writes = Readonly<{
     id: number,
     command: CommandOf<S, C>,
     context: CommandContext,
+    handling?: Pick<Handling, 'commutesForMs'>,
   ): Promise<Outcome<S>>
   /** Runs `work` with what is remembered of the command; a refusal forgets it. */
   remembering<T>(
@@ -170,7 +171,7 @@ export function createWrites(deps: {
       })
     },
 
-    async change(aggregate, id, command, context) {
+    async change(aggregate, id, command, context, handling) {
       const stream = aggregate.stream(id)
       return remembering(context, [], async ({ repeated, revision }) => {
         if (repeated) {
@@ -180,7 +181,7 @@ export function createWrites(deps: {
               : await folds.at(aggregate.decider, stream, revision)
           if (first) return shown(id, first)
         }
-        const fold = await handle(aggregate.decider, stream, command, context)
+        const fold = await handle(aggregate.decider, stream, command, context, handling)
         const changedNothing = !fold.commands.has(context.commandId)
         if (changedNothing && context.requestHash !== undefined) {
           await memory.keepRevision(context.commandId, fold.revision)

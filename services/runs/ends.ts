@@ -29,7 +29,7 @@ export function createRunEnds(deps: {
         { matters: ({ type }) => type === 'RunFinished', already },
         { milliseconds, signal },
       )
-      return end !== undefined && (await readModels.passed(end.position), true)
+      return end !== undefined && readModels.passed(end.position)
     },
   }
 }

@@ -118,6 +118,12 @@ describeWithKafka('roles in processes of their own', () => {
     return { icase, scene }
   }
 
+  function release(): void {
+    const answers = held ?? []
+    held = undefined
+    for (const answer of answers) answer()
+  }
+
   async function claimsOf(record: number): Promise<number> {
     const rows = await query(
       database.url,
@@ -158,7 +164,13 @@ describeWithKafka('roles in processes of their own', () => {
     async () => {
       const { env } = (await newRun()) as { env: number }
       const { icase, scene } = await newScene()
+      held = []
+      const waiting = call('POST', '/api/TestInterFace/cases/run/', await newRun())
+      while (held.length === 0) await pause(20)
       for (const each of projectors) each.freeze()
+      release()
+      const ended = await waiting
+      expect([ended.status, ended.body]).toEqual([202, { record: expect.any(Number), status: expect.any(String) }])
       await made('/api/testFlow/icases/', { icase, scene, sort: 1 })
       const other = await made('/api/testFlow/scenes/', { name: 'other', project })
       const task = await made('/api/testTask/tasks/', { name: 't', project, scenes: [scene, other] })
@@ -216,9 +228,7 @@ describeWithKafka('roles in processes of their own', () => {
         ['{"run":', expect.stringContaining(RUNS_TOPIC)],
         ['{"run":"x"}', expect.stringContaining('run')],
       ])
-      const answers = held
-      held = undefined
-      for (const answer of answers) answer()
+      release()
       await untilEnded([record])
       expect([await claimsOf(record), await stateOf(record)]).toEqual([1, 'success'])
 

@@ -19,6 +19,8 @@ export async function startTarget(
       answer(one, response)
     })
   })
+  // Whoever asks closes: a busy process may not notice in time that it was done here, and ask once more.
+  server.keepAliveTimeout = 120_000
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
