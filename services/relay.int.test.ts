@@ -62,7 +62,7 @@ function relay(messages: MessageLog, lanes: readonly Lane[]): Candidate {
   return one
 }
 
-async function appended(count: number): Promise<readonly string[]> {
+async function appended(count: number): Promise<string[]> {
   const streams = Array.from({ length: count }, () => `tested-${randomUUID()}`)
   for (const stream of streams) await store.append(stream, 'none', [draft()])
   return streams
@@ -107,6 +107,47 @@ test('what the message log refuses is published when it accepts again, and the c
   await until(() => messages.accepted.length >= 2)
   expect([...new Set(messages.accepted)]).toEqual(streams)
   await until(async () => (await checkpoint('kept')) === (await store.head()))
+})
+
+test('while one publication is under way a few more are made ready, and go together after it, in order', async () => {
+  const head = await store.head()
+  const gate = Promise.withResolvers<void>()
+  const publications: (readonly string[])[] = []
+  const messages: MessageLog = {
+    ...keptLog(),
+    async publish(_topic, batch) {
+      publications.push(batch.map(({ value }) => value))
+      await gate.promise
+    },
+  }
+  const streams = await appended(1)
+  const made: string[] = []
+  const following = lane('ahead', async () => head)
+  relay(messages, [
+    {
+      ...following,
+      async messagesOf(events) {
+        made.push(...events.map(({ stream }) => stream))
+        return following.messagesOf(events)
+      },
+    },
+  ])
+  await until(() => publications.length === 1)
+  for (let batches = 1; batches <= 4; batches++) {
+    streams.push(...(await appended(1)))
+    await until(() => made.length === 1 + batches)
+  }
+  // The fifth waits its turn: what lies ready is bounded.
+  streams.push(...(await appended(1)))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(made).toEqual(streams.slice(0, 5))
+  expect(await checkpoint('ahead')).toBe(head)
+  gate.resolve()
+  await until(() => publications.flat().length === 6)
+  expect(publications[0]).toEqual(streams.slice(0, 1))
+  expect(publications[1]).toEqual(expect.arrayContaining(streams.slice(1, 5)))
+  expect(publications.flat()).toEqual(streams)
+  await until(async () => (await checkpoint('ahead')) === (await store.head()))
 })
 
 test('the next relay goes on where the last one stopped', async () => {

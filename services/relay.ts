@@ -6,6 +6,7 @@ import type { Log } from '../platform/log.ts'
 import type { Message, MessageLog } from '../platform/message-log/port.ts'
 import type { Migration } from '../platform/migrations.ts'
 import { pause } from '../platform/pause.ts'
+import { readAhead } from '../platform/read-ahead.ts'
 import type { Database, Sql } from '../platform/sql.ts'
 
 /** How far each lane has published: of use only beside a message log that outlives the process. */
@@ -48,6 +49,12 @@ const AGAIN = 500
 /** Milliseconds between two writings of a checkpoint: what a crash makes a lane publish again. */
 const KEEP_EVERY = 100
 
+/** Batches of the event log whose messages lie ready at most while others are being published. */
+const MOST_AHEAD = 4
+
+/** The messages of some events, and where the last of those stands. */
+type Batch = Readonly<{ outgoing: readonly Outgoing[]; last: Position }>
+
 /** Another relay has moved the lane's checkpoint: this one has lost the lead and does not know it yet. */
 class Rival extends Error {}
 
@@ -67,15 +74,26 @@ export function startRelay(deps: {
 }): Candidate {
   const { store, messages, db, lanes, log, whileLeading } = deps
 
+  /** While the message log takes some, the next are read and made; what is ready then goes together. */
   async function follow(lane: Lane, signal: AbortSignal): Promise<void> {
     const kept = await (messages.durable ? storedCheckpoint(lane, signal) : volatileCheckpoint(lane, signal))
+    const left = new AbortController()
     try {
-      for await (const events of store.follow(kept.position, signal)) {
-        await publish(await lane.messagesOf(events))
-        kept.pass(events.at(-1)?.position ?? kept.position)
+      const made = batchesOf(lane, kept.position, AbortSignal.any([signal, left.signal]))
+      for await (const batches of readAhead(made, MOST_AHEAD)) {
+        if (signal.aborted) return
+        await publish(batches.flatMap(({ outgoing }) => outgoing))
+        kept.pass(batches.at(-1)?.last ?? kept.position)
       }
     } finally {
+      left.abort()
       await kept.close()
+    }
+  }
+
+  async function* batchesOf(lane: Lane, after: Position, signal: AbortSignal): AsyncGenerator<readonly Batch[]> {
+    for await (const events of store.follow(after, signal)) {
+      yield [{ outgoing: await lane.messagesOf(events), last: events.at(-1)?.position ?? after }]
     }
   }
 

@@ -3,10 +3,10 @@ import { upcast } from '../../contracts/events.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
 import type { Log } from '../../platform/log.ts'
 import { pause } from '../../platform/pause.ts'
+import { readAhead } from '../../platform/read-ahead.ts'
 import { type Database, DatabaseUnavailable, type Session, type Sql, sqlState } from '../../platform/sql.ts'
 import { advance, asRival, Rival } from './checkpoints.ts'
 import type { Member } from './member.ts'
-import { readAhead } from './read-ahead.ts'
 import { Turns } from './turns.ts'
 
 /** What a lane tells the term that it belongs to. */
