@@ -43,7 +43,16 @@ describe('a database that has said nothing yet', () => {
     const esdb = await open()
     const { log } = await takeEventStore(db, esdb.store, 'esdb')
     expect(await esdb.store.load(LOG_STREAM)).toEqual([
-      expect.objectContaining({ id: log, type: 'LogBegun', revision: 0n, position: await esdb.store.head() }),
+      {
+        id: log,
+        type: 'LogBegun',
+        data: {},
+        stream: 'event-log',
+        revision: 0n,
+        position: await esdb.store.head(),
+        at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/),
+        meta: { commandId: log, actor: 0, correlationId: log, schemaVersion: 1 },
+      },
     ])
     await esdb.store.append('s', 'none', [fact()])
     expect(await takeEventStore(db, esdb.store, 'esdb')).toMatchObject({ log })
