@@ -41,9 +41,9 @@ async function startBrokers(bench: Bench): Promise<readonly string[]> {
 async function runs(bench: Bench): Promise<readonly Figure[]> {
   const { embedded, apart } = await startBoth(bench)
   const { gateway, addRunner } = apart.platform
-  const { firstRequests, rates } = await runsOn(bench, { embedded: embedded.platform, kafka: gateway })
+  const { firstRequests, rates, untilOverKafka } = await runsOn(bench, { embedded: embedded.platform, kafka: gateway })
   const one = [...(await firstRequests('1 runner', KINDS)), ...(await rates('1 runner'))]
-  await addRunner()
+  await untilOverKafka((await addRunner()).takesPart)
   return [...one, ...(await firstRequests('2 runners', ['plain'])), ...(await rates('2 runners'))]
 }
 

@@ -9,7 +9,12 @@ export type Roles = Readonly<{
   /** The process of each role that was started first. */
   pids: ReadonlyMap<Role, number>
   /** Starts another runner beside those that are there. */
-  addRunner(): Promise<void>
+  addRunner(): Promise<AddedRunner>
+}>
+
+export type AddedRunner = Readonly<{
+  /** Whether it has been given any of the work: Kafka shares that out anew when a runner comes. */
+  takesPart(): Promise<boolean>
 }>
 
 /** Starts one process of each role. */
@@ -22,6 +27,17 @@ export async function startRoles(bench: Bench, databaseUrl: string, brokers: rea
   return {
     gateway: { ...gateway, token: await logIn(bench, gateway.url, settings) },
     pids: new Map(started.map(([role, { pid }]) => [role, pid])),
-    addRunner: async () => void (await start('runner')),
+    async addRunner() {
+      const { url } = await start('runner')
+      return { takesPart: async () => (await handledBy(url)) > 0 }
+    },
   }
+}
+
+/** Messages of the topic `runs` that a process has handled. */
+async function handledBy(url: string): Promise<number> {
+  const answer = await fetch(`${url}/metrics`)
+  if (!answer.ok) throw new Error(`GET ${url}/metrics answered ${answer.status}`)
+  const counts = (await answer.text()).matchAll(/^testledger_messages_handled_total\{[^}]*topic="runs"[^}]*\} (\d+)$/gm)
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
 }

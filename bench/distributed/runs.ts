@@ -15,6 +15,9 @@ const CASES_PER_RUN = TASK.scenes * TASK.cases
 /** Runs that are asked for at the same time: twice as many as one runner executes. */
 const SIDE_BY_SIDE = 16
 
+/** Milliseconds. */
+const PATIENCE = 60_000
+
 /** Milliseconds after which a service answers that has something to do. */
 const WORKING_MS = 20
 
@@ -34,6 +37,8 @@ export type Sides = Readonly<Record<'embedded' | 'kafka', PlatformProcess>>
 
 /** Runs on both, in turns. */
 export type RunsOnBoth = Readonly<{
+  /** Runs cases over Kafka until `enough` answers true. */
+  untilOverKafka(enough: () => Promise<boolean>): Promise<void>
   /** How many cases a second both run, `runners` being those over Kafka. */
   rates(runners: string): Promise<readonly Figure[]>
   /** How soon a run begins on both, of cases of these kinds. */
@@ -77,6 +82,16 @@ export async function runsOn(bench: Bench, sides: Sides): Promise<RunsOnBoth> {
   }
 
   return {
+    async untilOverKafka(enough) {
+      const { kafka } = targets.get(0) ?? missing()
+      const run = await taskOn(kafka, 'kafka 0 plain', 'plain')
+      const until = performance.now() + PATIENCE
+      while (!(await enough())) {
+        if (performance.now() > until) throw new Error('what runs over Kafka was waited for in vain')
+        await Promise.all(Array.from({ length: SIDE_BY_SIDE }, run))
+      }
+    },
+
     async rates(runners) {
       const figures: Figure[] = []
       for (const after of targets.keys()) {
