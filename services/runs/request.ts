@@ -14,6 +14,9 @@ import { type Cipher, sealingOf } from '../environments/sealed.ts'
 import { nameInRun } from './names.ts'
 import { planned } from './plan.ts'
 
+/** Milliseconds that the read models may be behind: another projector has taken over by then. */
+const BEHIND_MS = 10_000
+
 type Request = RunEventOf<'RunRequested'>['data']
 
 /** A case that is to be run: the id of a saved one, or one as it was sent with its interface. */
@@ -127,7 +130,7 @@ export function createRunRequests(deps: {
   /** The scenes with their steps, each as often as it stands there; those that are deleted are left out. */
   async function flowsOf(scenes: readonly number[]): Promise<Parameters<typeof planned>[0]> {
     // A step that was acknowledged while nobody feeds the read models must not be missing in the run.
-    if (!(await models.passed(await head()))) throw new Rejected('busy', '数据尚未同步完成，请稍后重试')
+    if (!(await models.passed(await head(), BEHIND_MS))) throw new Rejected('busy', '数据尚未同步完成，请稍后重试')
     const [steps, found] = await Promise.all([
       stepsToRun(models, scenes),
       Promise.all(scenes.map((scene) => visible.scene(scene))),

@@ -26,15 +26,15 @@ export class Deployment {
   readonly gateways: Gateways
   /** What its processes are configured with, beside what each has of its own. */
   readonly environment: Readonly<Record<string, string>>
-  /** When clients could see that the database, or whoever feeds the read models, was out. */
-  readonly out: Readonly<{ database: Outages; readModels: Outages }>
+  /** When clients could see that gateways cannot do what they are asked for, and that nobody feeds the read models. */
+  readonly out: Readonly<{ service: Outages; readModels: Outages }>
 
   private constructor(options: Pick<Deployment, 'postgres' | 'broker' | 'processes' | 'environment'>) {
     this.environment = options.environment
     this.postgres = options.postgres
     this.broker = options.broker
     this.processes = options.processes
-    this.out = { database: new Outages(), readModels: new Outages() }
+    this.out = { service: new Outages(), readModels: new Outages() }
     this.gateways = new Gateways(this.of('gateway'), this.out)
   }
 

@@ -23,13 +23,13 @@ export class Gateways {
   /** How often a call went on to another gateway, by what it met. */
   readonly passedOn = new Map<string, number>()
   readonly #doors: readonly Door[]
-  /** When the database, and whoever feeds the read models, was out. */
-  readonly #database: Outages
+  /** When gateways could not do what they are asked for, and when nobody fed the read models. */
+  readonly #service: Outages
   readonly #readModels: Outages
   #token = ''
   #next = 0
 
-  constructor(processes: readonly RoleProcess[], out: Readonly<{ database: Outages; readModels: Outages }>) {
+  constructor(processes: readonly RoleProcess[], out: Readonly<{ service: Outages; readModels: Outages }>) {
     this.#doors = processes.map((process) => ({
       process,
       call: caller(
@@ -37,7 +37,7 @@ export class Gateways {
         () => this.#token,
       ),
     }))
-    this.#database = out.database
+    this.#service = out.service
     this.#readModels = out.readModels
   }
 
@@ -87,7 +87,7 @@ export class Gateways {
   }
 
   #isOut({ process, since }: Met): boolean {
-    return process.outages.anySince(since) || this.#database.anySince(since)
+    return process.outages.anySince(since) || this.#service.anySince(since)
   }
 
   #note({ what, process, path }: Met, accounted: boolean, text: string): void {

@@ -123,12 +123,13 @@ export class Strikes {
   /** The relay and the projector that lead hang until others lead, and go on then. */
   async freezeLeaders(): Promise<Readonly<{ told: Told; others: readonly RoleProcess[] }>> {
     const frozen = [this.#leader('relay'), this.#leader('projector')]
-    const back = this.#deployment.out.readModels.begin()
+    const { out } = this.#deployment
+    const back = [out.service.begin(), out.readModels.begin()]
     for (const each of frozen) each.freeze()
     await pause(LEADER_FROZEN_MS)
     for (const each of frozen) each.thaw()
     await this.#deployment.steady()
-    back()
+    for (const each of back) each()
     const told = `${frozen.map(({ name }) => name).join(' and ')} are frozen for ${LEADER_FROZEN_MS} ms`
     const others = this.#deployment.processes.filter(({ role }) => role === 'relay' || role === 'projector')
     return { told, others: others.filter((each) => !frozen.includes(each)) }
@@ -150,7 +151,7 @@ export class Strikes {
 
   async #withoutDatabase(work: () => Promise<void>): Promise<void> {
     const { out } = this.#deployment
-    const back = [out.database.begin(), out.readModels.begin()]
+    const back = [out.service.begin(), out.readModels.begin()]
     await work()
     await this.#deployment.steady()
     for (const each of back) each()
