@@ -35,7 +35,9 @@ export async function openCi(brokers: readonly string[], prefix: string): Promis
   const texts = new Set<string>()
   let arrived = Promise.withResolvers<void>()
   await Promise.all([producer.connect(), consumer.connect()])
-  await consumer.subscribe({ topics: TOPICS.map((topic) => `${prefix}${topic}`), fromBeginning: true })
+  const topics = TOPICS.map((topic) => `${prefix}${topic}`)
+  await untilThere(kafka, topics)
+  await consumer.subscribe({ topics, fromBeginning: true })
   await consumer.run({
     eachMessage: async ({ topic, message }) => {
       seen.get(topic.slice(prefix.length))?.push(message)
@@ -79,5 +81,20 @@ export async function openCi(brokers: readonly string[], prefix: string): Promis
       await consumer.disconnect()
       await producer.disconnect()
     },
+  }
+}
+
+/** The platform makes its topics beside its start: who subscribes before they are there is refused. */
+async function untilThere(kafka: Kafka, topics: readonly string[]): Promise<void> {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    for (;;) {
+      const there = await admin.listTopics()
+      if (topics.every((topic) => there.includes(topic))) return
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  } finally {
+    await admin.disconnect()
   }
 }
