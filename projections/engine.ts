@@ -30,6 +30,11 @@ export type ProjectionEngineOptions = Readonly<{
   retiredMilliseconds?: number
   /** False where another process feeds the read models, and this one only asks them. */
   feeds?: boolean
+  /**
+   * From one batch to the next while nobody in this process waits for it: what a run says case by case is written together. 0 where those
+   * who wait are in other processes.
+   */
+  restMilliseconds?: number
 }>
 
 /** How a projection stands, for people and for `/readyz`. */
@@ -71,9 +76,6 @@ export interface ProjectionEngine extends ReadModels {
 
 const LONGEST_PAUSE = 5_000
 
-/** Milliseconds from one batch to the next while nobody waits for it: what a run says case by case is written together. */
-const BREATH = 20
-
 /** The projections' names, and those of all their tables, must differ from each other. */
 export function createProjectionEngine(options: ProjectionEngineOptions): ProjectionEngine {
   return new Engine(options)
@@ -101,6 +103,7 @@ class Engine implements ProjectionEngine {
       pollMilliseconds: 1_000,
       retiredMilliseconds: 30_000,
       feeds: true,
+      restMilliseconds: 20,
       ...options,
     }
     this.#owners = owners(options.projections)
@@ -177,7 +180,7 @@ class Engine implements ProjectionEngine {
         {
           ...this.#options,
           bell: this.#bell,
-          breathe: (leaving) => this.#passing.untilAsked(BREATH, leaving),
+          breathe: (leaving) => this.#passing.untilAsked(this.#options.restMilliseconds, leaving),
           applied: (events) => this.#tell(events),
           progressed: () => this.#passing.check(),
           switched: ({ projection, generation }) => this.#live.set(projection.name, generation),

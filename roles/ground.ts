@@ -98,7 +98,14 @@ export async function openGround(
   const carrier = await openMessageLog(config, log)
   stops.push(() => carrier.stop())
   const messages = observedMessageLog(carrier, { metrics, tracing, log })
-  const models = createProjectionEngine({ db, store, projections, log, feeds: has('projector') })
+  const models = createProjectionEngine({
+    db,
+    store,
+    projections,
+    log,
+    feeds: has('projector'),
+    ...(has('gateway') ? {} : { restMilliseconds: 0 }),
+  })
   stops.push(() => models.stop())
   await reached(() => models.start())
 
