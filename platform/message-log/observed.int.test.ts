@@ -58,7 +58,7 @@ describe('an observed message log', () => {
 
   test('counts what is published and how it was handled, by topic, and tells of each by its correlation id', async () => {
     const headers = { 'correlation-id': 'build-17' }
-    const published = ['done', 'park', 'fail'].map((value) => ({ key: value, value, headers }))
+    const published = ['done', 'park', 'fail'].map((value, nth) => ({ key: `run-${nth}`, value, headers }))
     await messages.publish('runs', published)
     let failures = 0
     await handled('runs', 4, async ({ value }) => {
