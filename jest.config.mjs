@@ -9,7 +9,8 @@ export default {
     ],
   },
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/'],
+  // Long freezes and restarts: `npm run test:chaos` has the patience.
+  testPathIgnorePatterns: ['/node_modules/', ...(process.env.CHAOS_TESTS ? [] : [String.raw`\.chaos\.test\.ts$`])],
   modulePathIgnorePatterns: ['<rootDir>/.data', '<rootDir>/.cache'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',

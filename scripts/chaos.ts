@@ -7,12 +7,17 @@ import { type Chaos, embeddedChaos } from '../test/chaos/embedded.ts'
 import { Tally } from '../test/chaos/tally.ts'
 import { startChaosTarget } from '../test/chaos/target.ts'
 import { distributedChaos } from '../test/distributed/chaos.ts'
+import { jest } from './jest.ts'
 import { kafkaJars, NoKafka } from './kafka/jars.ts'
 
-/** What is struck: one process with its own database, or many over Kafka. */
+/**
+ * What is struck: one process with its own database, many over Kafka, or single parts at moments that are chosen (`*.chaos.test.ts`), which
+ * takes freezes and restarts too long for `npm test`.
+ */
 const PARTS = {
   embedded: embeddedChaos,
   distributed: distributedChaos,
+  faults,
 } as const satisfies Readonly<Record<string, (chaos: Chaos) => Promise<void>>>
 type Part = keyof typeof PARTS
 
@@ -35,7 +40,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function perform(part: Part, { rounds, seed, tally }: Pick<Chaos, 'rounds' | 'seed' | 'tally'>): Promise<void> {
-  const missing = part === 'distributed' ? await withoutKafka() : undefined
+  const missing = part !== 'embedded' ? await withoutKafka() : undefined
   if (missing !== undefined) return console.log(`chaos, ${part}: skipped, ${missing}`)
   const folder = await mkdtemp(join(tmpdir(), 'testledger-chaos-'))
   console.log(`chaos, ${part}: ${rounds} rounds, CHAOS_SEED=${seed}, data and logs in ${folder}`)
@@ -49,6 +54,11 @@ async function perform(part: Part, { rounds, seed, tally }: Pick<Chaos, 'rounds'
   await target.stop()
   if (tally.failed === before) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   else console.log(`CHAOS_SEED=${seed}; the logs are in ${folder}`)
+}
+
+async function faults({ tally }: Pick<Chaos, 'tally'>): Promise<void> {
+  const { passed, failed } = await jest([String.raw`--testPathPatterns=\.chaos\.test\.ts$`], { CHAOS_TESTS: '1' })
+  tally.count({ passed, failed })
 }
 
 /** Why no broker can be run here. */

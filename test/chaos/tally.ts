@@ -6,6 +6,12 @@ export class Tally {
   passed = 0
   failed = 0
 
+  /** Checks that were made and told elsewhere. */
+  count({ passed, failed }: Readonly<{ passed: number; failed: number }>): void {
+    this.passed += passed
+    this.failed += failed
+  }
+
   check(what: string, problems: readonly string[]): void {
     if (problems.length === 0) this.passed++
     else this.failed++
