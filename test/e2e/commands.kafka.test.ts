@@ -151,7 +151,9 @@ describeWithKafka('commands over Kafka', () => {
       partitions.map((partition) => ({ partition, value: runTask(`${id}-${partition}`, task), key: token })),
     )
     for (const partition of partitions) {
-      expect(await ci.replies(`${id}-${partition}`)).toMatchObject([{ status: 'accepted' }])
+      // What is said of the run's end comes from another process, and may be there as well.
+      const replies = await ci.replies(`${id}-${partition}`, ({ status }) => status === 'accepted')
+      expect(replies.map(({ status }) => status)).not.toContain('refused')
     }
     const dead = await ci.all('commands.dead', PARTITIONS * poison.length)
     expect(dead.map(({ headers }) => String(headers?.reason))).toContain('no JSON object')
