@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
-import type { Position } from './contracts/core.ts'
 import { certainlyAmong, clientOf } from './gateway/address.ts'
 import { countAnswers } from './gateway/answers.ts'
 import { createApp } from './gateway/app.ts'
@@ -12,7 +11,6 @@ import type { Logger } from './platform/logger.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { untilReached } from './platform/reach.ts'
 import { version } from './platform/version.ts'
-import type { ProjectionEngine } from './projections/engine.ts'
 import type { ReadModels } from './projections/port.ts'
 import { gatewayRoutes, startCommands } from './roles/gateway.ts'
 import { type Ground, openGround, type Stops } from './roles/ground.ts'
@@ -31,7 +29,7 @@ export type Platform = Readonly<{
   /** All that is served. */
   routes: readonly Route[]
   admin: FirstAdmin | undefined
-  /** Resolves when all read models have passed what was in the log at the start. */
+  /** Resolves when all read models have passed what was in the log at the start, and the message log is reached where it is needed. */
   ready: Promise<void>
   /** Resolves with the reason when it cannot go on. */
   failed: Promise<string>
@@ -78,7 +76,7 @@ export async function startPlatform(
     // Servers elsewhere may be away: it is said from the first moment. The embedded one is not, and who has it is to be said first.
     if (config.databaseUrl !== undefined) front = await listen()
     const waiting = (reason: string): void => front?.waits(reason)
-    const ground = await openGround(config, log, { stops, signal, waiting, metrics })
+    const ground = await openGround(config, log, { stops, signal, leaving: leavingNow.signal, waiting, metrics })
     const { has, models } = ground
     if (has('runner')) {
       const giveBack = startRunnerRole(ground, stops)
@@ -101,7 +99,7 @@ export async function startPlatform(
       models,
       routes: served,
       admin,
-      ready: untilPassed(models, await ground.store.head(), stopping.signal),
+      ready: untilReady(ground, stopping.signal),
       failed: ground.failed,
       stop,
     }
@@ -135,6 +133,15 @@ function handlerOf(ground: Ground, routes: readonly Route[]): RequestListener {
   return (request, response) => void answer(request, response)
 }
 
-async function untilPassed(models: ProjectionEngine, head: Position, stopped: AbortSignal): Promise<void> {
-  while (!stopped.aborted && !(await models.passed(head)));
+/** All read models have passed what is in the log now, and whoever hands on or takes work has reached the message log. */
+async function untilReady({ config, store, models, messages, log, has }: Ground, signal: AbortSignal): Promise<void> {
+  const reached = (work: () => Promise<void>): Promise<void> =>
+    untilReached(work, { log, signal, waiting: () => {} }).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+    })
+  await reached(async () => {
+    const head = await store.head()
+    while (!signal.aborted && !(await models.passed(head)));
+  })
+  if (config.kafka && (has('relay') || has('runner'))) await reached(() => messages.reach())
 }

@@ -21,11 +21,19 @@ export async function untilReached<T>(
   work: () => Promise<T>,
   { log, signal, waiting }: { log: Log; signal: AbortSignal; waiting: (reason: string) => void },
 ): Promise<T> {
+  const interrupted = Promise.withResolvers<never>()
+  interrupted.promise.catch(() => {})
+  const interrupt = (): void => interrupted.reject(signal.reason as Error)
+  signal.addEventListener('abort', interrupt, { once: true })
   for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
     signal.throwIfAborted()
     try {
-      return await work()
+      // A server that neither answers nor refuses holds up nobody who wants to go.
+      const done = await Promise.race([work(), interrupted.promise])
+      signal.removeEventListener('abort', interrupt)
+      return done
     } catch (error) {
+      if (signal.aborted) throw signal.reason
       const outage = outageOf(error)
       if (outage === undefined) throw error
       log.warn({ reason: outage.message, again_in_ms: wait }, 'waiting for a server that is not available')

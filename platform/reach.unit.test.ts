@@ -41,3 +41,11 @@ test('the waiting ends when it is interrupted', async () => {
   const options = { log: quiet, signal: interrupted.signal, waiting }
   await expect(untilReached(async () => away(), options)).rejects.toThrow('stopped')
 })
+
+test('a server that never answers holds up nobody who wants to go', async () => {
+  const interrupted = new AbortController()
+  const options = { log: quiet, signal: interrupted.signal, waiting: () => {} }
+  const waiting = untilReached(() => new Promise(() => {}), options)
+  interrupted.abort(new Error('stopped'))
+  await expect(waiting).rejects.toThrow('stopped')
+})

@@ -17,7 +17,7 @@ import { untilReached } from '../platform/reach.ts'
 import { openSecrets, type Secrets } from '../platform/secrets.ts'
 import { claimDatabase } from '../platform/single.ts'
 import type { Database } from '../platform/sql.ts'
-import { openStorage } from '../platform/storage.ts'
+import { openStorage, type Storage } from '../platform/storage.ts'
 import type { Tracing } from '../platform/tracing.ts'
 import { openTracing } from '../platform/tracing/open.ts'
 import { projections } from '../projections/all.ts'
@@ -74,9 +74,17 @@ export async function openGround(
   {
     stops,
     signal,
+    leaving,
     waiting,
     metrics = createMetrics(),
-  }: { stops: Stops; signal: AbortSignal; waiting: (reason: string) => void; metrics?: Metrics },
+  }: {
+    stops: Stops
+    signal: AbortSignal
+    /** Aborted when a process that goes down has no more time for messages: a message log that is away must not hold it up. */
+    leaving?: AbortSignal
+    waiting: (reason: string) => void
+    metrics?: Metrics
+  },
 ): Promise<Ground> {
   const reached = <T>(work: () => Promise<T>): Promise<T> => untilReached(work, { log, signal, waiting })
   const has = (role: Role): boolean => config.roles.includes(role)
@@ -84,7 +92,9 @@ export async function openGround(
 
   const tracing = await openTracing(config, log)
   stops.push(() => tracing.stop())
-  const storage = await reached(() => openStorage(config, migrations, log))
+  const opening = (): Promise<Storage> => openStorage(config, migrations, log)
+  // The embedded server is our own: it cannot be away, and what was begun of it is ended properly.
+  const storage = await (config.databaseUrl === undefined ? opening() : reached(opening))
   stops.push(storage.stop)
   const { db } = storage
   const claim = await reached(() => claimDatabase(db, { alone: config.kafka === undefined, log }))
@@ -97,6 +107,7 @@ export async function openGround(
   await reached(() => claimEventStore(db, store, kind))
   const carrier = await openMessageLog(config, log)
   stops.push(() => carrier.stop())
+  leaving?.addEventListener('abort', () => void carrier.stop(), { once: true })
   const messages = observedMessageLog(carrier, { metrics, tracing, log })
   const models = createProjectionEngine({
     db,

@@ -3,11 +3,22 @@ import { createLogger } from '../platform/logger.ts'
 import { type FirstAdmin } from '../services/access/first-admin.ts'
 import { startPlatform } from '../main.ts'
 
+/** Milliseconds that a process has to end when it is told to; whoever supervises it often kills after 30 s. */
+const END_MS = 15_000
+
 /** `npm start`: the platform alone, until SIGTERM or SIGINT. */
 export async function main(): Promise<void> {
   const stopping = Promise.withResolvers<'signal'>()
   const interrupted = new AbortController()
-  void stopping.promise.then(() => interrupted.abort())
+  void stopping.promise.then(() => {
+    interrupted.abort()
+    setTimeout(() => {
+      console.error(
+        `It did not end within ${END_MS / 1000} s and gives up: what is not given back is found by its lease.`,
+      )
+      process.exit(1)
+    }, END_MS).unref()
+  })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve('signal'))
   let config
   try {
@@ -20,9 +31,10 @@ export async function main(): Promise<void> {
   const log = createLogger(config.logLevel)
   try {
     const platform = await startPlatform(config, log, interrupted.signal)
-    await Promise.race([platform.ready, stopping.promise])
-    say(platform.url, platform.admin, config.host)
-    const end = await Promise.race([stopping.promise, platform.failed])
+    const over = Promise.race([stopping.promise, platform.failed])
+    const began = await Promise.race([platform.ready, over])
+    if (began === undefined) say(platform.url, platform.admin, config.host)
+    const end = await over
     await platform.stop()
     if (end === 'signal') process.exit(0)
     console.error(end)

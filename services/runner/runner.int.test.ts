@@ -202,7 +202,7 @@ describe('when the platform stops', () => {
     return { soon, now, stopped }
   }
 
-  test('a run that ends in time ends, and one that waits is not begun', async () => {
+  test('a run that ends in time ends, and one that waits is not begun, but by the next runner at once', async () => {
     const works = held()
     run(works.execute, 1)
     const id = await asked()
@@ -213,6 +213,13 @@ describe('when the platform stops', () => {
     await stopped
     expect((await typesOf(id)).at(-1)).toBe('RunFinished')
     expect(await typesOf(waiting)).toEqual(['RunRequested'])
+
+    // Its message was not taken for handled: nobody has to wait until the watchdog asks again.
+    const others = held()
+    run(others.execute)
+    const taken = await others.next()
+    expect(taken.claimed.request.id).toBe(waiting)
+    await ends(taken)
   })
 
   test('one that lasts longer is given back after its case, with nothing begun that has no result', async () => {

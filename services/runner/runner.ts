@@ -153,7 +153,9 @@ export function startRunner(deps: {
     const parsed = runMessage.safeParse(parse(message.value))
     if (!parsed.success) return { park: `no message of topic ${RUNS_TOPIC}: ${parsed.error.message}` }
     const { run: id, attempt } = parsed.data
-    if (underWay.has(id) || !(await slots.take(draining.signal))) return 'done'
+    if (underWay.has(id)) return 'done'
+    // Who leaves has not taken it: it comes again, to another runner or to the next start.
+    if (!(await slots.take(draining.signal))) throw new Error('this runner takes no more runs')
     let claimed
     try {
       claimed = await claim(id, attempt)

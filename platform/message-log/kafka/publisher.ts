@@ -50,6 +50,10 @@ export function createPublisher(deps: {
 }): Publisher {
   const { open, topics, server, partitioner, patienceMs } = deps
   const stopped = new AbortController()
+  const stop = new Promise<never>((_, reject) => {
+    stopped.signal.addEventListener('abort', () => reject(stopped.signal.reason as Error), { once: true })
+  })
+  stop.catch(() => {})
   let current: Promise<Link & { producer: Producer }> | undefined
 
   async function connect(): Promise<Link & { producer: Producer }> {
@@ -90,7 +94,8 @@ export function createPublisher(deps: {
         topicMessages: full.map(({ topic, messages }) => ({ topic, messages: messages.map(encoded) })),
       })
     }
-    await within(ms, attempt())
+    // A broker that is away must not hold up a process that goes down.
+    await within(ms, Promise.race([attempt(), stop]))
   }
 
   /** Sends them until they are answered, or the time of the first is over. Throws what the broker refuses, or `Unavailable`. */
