@@ -33,7 +33,10 @@ export function clientAddress(
   }
 }
 
-/** Who asks. `handedOn`: a proxy that is none of ours stands between, so that `address` is the proxy's, and the client's is not known. */
+/**
+ * Who asks. `handedOn`: a proxy stands between that is none of ours, or one of ours that does not say for whom, so that `address` is the
+ * proxy's, and the client's is not known.
+ */
 export type Client = Readonly<{ address: string; handedOn: boolean }>
 
 /** What proxies say of whom they hand on. */
@@ -45,12 +48,19 @@ export function clientOf(trusted: readonly string[]): (request: IncomingMessage)
   const isProxy = among(trusted)
   return ({ socket, headers }) => {
     const connection = socket.remoteAddress ?? ''
-    const forwardedFor = headers['x-forwarded-for']
+    const given = headers['x-forwarded-for']
+    const forwardedFor = Array.isArray(given) ? given.join(',') : given
     return {
-      address: addressOf(connection, Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor),
-      handedOn: HANDED_ON.some((name) => headers[name] !== undefined) && !isProxy(connection),
+      address: addressOf(connection, forwardedFor),
+      handedOn:
+        HANDED_ON.some((name) => headers[name] !== undefined) && !(isProxy(connection) && namesClient(forwardedFor)),
     }
   }
+}
+
+/** Whether `X-Forwarded-For` has any entry: it is the only one of these headers that is read. */
+function namesClient(forwardedFor = ''): boolean {
+  return /[^\s,]/.test(forwardedFor)
 }
 
 /** Answers whether a client is for certain one of these. */

@@ -1,5 +1,6 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
-import { clientAddress } from './address.ts'
+import { certainlyAmong, clientAddress, clientOf } from './address.ts'
 
 const address = clientAddress(['127.0.0.0/8', '2001:db8:ffff::/48'])
 
@@ -41,4 +42,40 @@ describe('an entry with a port counts as its address', () => {
 
 test('of a connection that is no proxy of ours the header is not looked at', () => {
   expect(address('8.8.8.8', '5.5.5.5:1234')).toBe('8.8.8.8')
+})
+
+describe('whether a client is for certain the machine itself', () => {
+  const isMachine = certainlyAmong(['127.0.0.0/8'])
+  const asked = (headers: IncomingHttpHeaders, trusted: readonly string[] = ['127.0.0.1']): boolean =>
+    isMachine(clientOf(trusted)({ socket: { remoteAddress: '127.0.0.1' }, headers } as IncomingMessage))
+
+  test.each<IncomingHttpHeaders>([
+    { 'x-real-ip': '5.5.5.5' },
+    { forwarded: 'for=5.5.5.5' },
+    { via: '1.1 proxy' },
+    { 'x-forwarded-for': '' },
+    { 'x-forwarded-for': ' , ' },
+    { 'x-forwarded-for': '', 'x-real-ip': '127.0.0.1' },
+  ])('a trusted proxy that names no client hands on one that is not known: %j', (headers) => {
+    expect(asked(headers)).toBe(false)
+  })
+
+  test.each<IncomingHttpHeaders>([
+    { 'x-forwarded-for': '5.5.5.5', via: '1.1 proxy' },
+    { 'x-forwarded-for': 'unknown' },
+  ])('another client is not, nor is one without an address: %j', (headers) => {
+    expect(asked(headers)).toBe(false)
+  })
+
+  test('the machine is, by itself and through a trusted proxy that names it', () => {
+    expect(asked({})).toBe(true)
+    expect(asked({ 'x-forwarded-for': '127.0.0.2', 'x-real-ip': '127.0.0.2', via: '1.1 proxy' })).toBe(true)
+  })
+
+  test.each<IncomingHttpHeaders>([{ 'x-forwarded-for': '127.0.0.2' }, { via: '1.1 proxy' }])(
+    'through a proxy that is not trusted nobody is: %j',
+    (headers) => {
+      expect(asked(headers, [])).toBe(false)
+    },
+  )
 })
