@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { LOG_LEVELS } from './logger.ts'
+import { eventStoreUrlFault, isPostgresUrl } from './server-urls.ts'
 
 /** An environment variable: what README's table says of it, and what reads it. `default` is text as it would be set. */
 type Variable<T, D = string | undefined> = Readonly<{ default: D; meaning: string; schema: z.ZodType<T> }>
@@ -54,8 +55,11 @@ function isOrigin(text: string): boolean {
 }
 
 function postgresUrl(text: string): string | Wrong {
-  // One with a Unix socket in `?host=` has no host, and only the driver can read it.
-  return /^postgres(?:ql)?:\/\/./.test(text) ? text : new Wrong('a URL that begins with postgres://')
+  return isPostgresUrl(text)
+    ? text
+    : new Wrong(
+        'a URL such as postgres://user:password@host:5432/database, special characters of the password percent-encoded',
+      )
 }
 
 /** Shorter ones can be guessed from any token. 32 are better: that is what is generated. */
@@ -123,9 +127,8 @@ function roles(text: string): readonly Role[] | Wrong {
 }
 
 function eventStoreUrl(text: string): string | Wrong {
-  return /^esdb(?:\+discover)?:\/\/./.test(text)
-    ? text
-    : new Wrong('a URL that begins with esdb:// or esdb+discover://')
+  const expected = eventStoreUrlFault(text)
+  return expected === undefined ? text : new Wrong(expected)
 }
 
 function brokers(text: string): readonly string[] | Wrong {

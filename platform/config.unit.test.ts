@@ -208,6 +208,19 @@ describe('reading the environment', () => {
     ])
   })
 
+  test('a URL of a server that cannot be taken apart is, without its password', () => {
+    const keys = { JWT_SECRET: HEX, MASTER_KEY: HEX }
+    for (const DATABASE_URL of ['postgres://u:hid#den@db:5432/x', 'postgres://u:hidden@db:99999/x']) {
+      expect(problems({ ...keys, DATABASE_URL })).toEqual([
+        '  DATABASE_URL: expected a URL such as postgres://user:password@host:5432/database, special characters of the password percent-encoded',
+      ])
+    }
+    expect(problems({ ...keys, DATABASE_URL: 'postgres://u:p@/db?host=/run' })).toEqual([])
+    expect(problems({ EVENTSTOREDB_URL: 'esdb://admin:hidden@store:2113?tls=maybe' })).toEqual([
+      '  EVENTSTOREDB_URL: expected true or false as its option tls',
+    ])
+  })
+
   test('a process with some of the roles needs what the others can reach', () => {
     expect(problems({ ROLES: 'runner' })).toEqual([
       '  ROLES: expected all of gateway, relay, projector, runner with MESSAGE_LOG=memory, which no other process can read',
