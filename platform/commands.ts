@@ -34,6 +34,8 @@ export interface CommandMemory {
   begin(command: { commandId: string; requestHash: string; ids: readonly number[] }): Promise<Remembered>
   /** Whether anything is remembered of the command. */
   knows(commandId: string): Promise<boolean>
+  /** The ids that the command has drawn; none where nothing is remembered of it. */
+  idsOf(commandId: string): Promise<readonly number[]>
   /**
    * Remembers `ids` instead of those that turned out to be taken, and answers which are remembered now: those of a repeat in another
    * process that was first to replace them, so that both go on with the same.
@@ -68,6 +70,11 @@ export function createCommandMemory(db: Database): CommandMemory {
     async knows(commandId) {
       const rows = await db.query('select 1 from commands where command_id = $1', [commandId])
       return rows.length > 0
+    },
+
+    async idsOf(commandId) {
+      const [row] = await db.query<{ ids: number[] }>('select ids from commands where command_id = $1', [commandId])
+      return row?.ids ?? []
     },
 
     async replaceIds(commandId, taken, ids) {

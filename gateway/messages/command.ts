@@ -10,6 +10,7 @@ import {
 } from '../../contracts/topics.ts'
 import { decodeBody, type Fields } from '../rest/body.ts'
 import { integer, jsonObject, oneOf, validate } from '../rest/schema.ts'
+import { holdsToken } from './secrecy.ts'
 
 /** A command as it came: `content` is all of it but id and token, as JSON. */
 export type Delivered = Readonly<{ id: string; token: string | undefined; content: string }>
@@ -24,12 +25,14 @@ export function readDelivered(text: string): Delivered {
   if (typeof id !== 'string' || !isCommandId(id)) {
     throw new Unreadable(`id is no text of 1 to ${MOST_OF_COMMAND_ID} characters without control characters`)
   }
-  const token = members.get('token')
+  const token = tokenOf(members.get('token'))
+  // It would stand in the reply, in its key and in the log.
+  if (holdsToken(id, token)) throw new Unreadable('id holds a token')
   const content = (['version', 'type', 'data'] as const).flatMap((name) => {
     const member = members.get(name)
     return member ? [`"${name}":${member.text}`] : []
   })
-  return { id, token: tokenOf(token), content: `{${content.join(',')}}` }
+  return { id, token, content: `{${content.join(',')}}` }
 }
 
 function readMembers(text: string): Map<string, Member> {

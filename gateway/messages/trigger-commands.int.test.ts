@@ -1,70 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { runStream } from '../../contracts/run.ts'
-import type { Database } from '../../platform/sql.ts'
 import { Unavailable } from '../../platform/unavailable.ts'
 import { startRelay } from '../../services/relay.ts'
 import { eventsLane } from '../../services/integration-events/lane.ts'
 import { createTriggerCommands } from '../../services/trigger-commands/trigger-commands.ts'
 import { createTurns, TakenElsewhere } from '../../services/trigger-commands/turns.ts'
 import { type CommandDesk, openCommandDesk } from '../../test/support/command-desk.ts'
+import { commandGateways, faulty } from '../../test/support/command-gateways.ts'
 import { quiet } from '../../test/support/quiet.ts'
-import { startTriggerCommands } from './trigger-commands.ts'
 
 /** Commands of CI over a message log in memory, with all of the platform behind them but the runner. */
 
-type Deps = Parameters<typeof startTriggerCommands>[0]
-
 let desk: CommandDesk
 let token: string
-const consumers: { stop(): Promise<void> }[] = []
+const { consume, stop, dieAfter, newId, runTask, runsOf, rowsOf, revoke } = commandGateways(() => ({ desk, token }))
 
 beforeAll(async () => {
   desk = await openCommandDesk()
   token = await desk.token('tester')
 }, 60_000)
-afterEach(async () => {
-  for (const consumer of consumers.splice(0)) await consumer.stop()
-})
+afterEach(stop)
 afterAll(() => desk.stop())
-
-/** Consumes commands until the test ends, as a gateway does. */
-function consume(more: Partial<Deps> = {}) {
-  const { messages, access, db, secrets, store, folds } = desk.ground
-  const { authenticate } = access.apiTokens
-  const own = { messages, routes: desk.routes, authenticate, db, cipher: secrets, mac: secrets.mac, store, folds }
-  const consumer = startTriggerCommands({ ...own, log: quiet, ...more })
-  consumers.push(consumer)
-  return consumer
-}
-
-const newId = (): string => `build-${randomUUID()}`
-const runTask = (id: string, more: object = {}) => ({
-  id,
-  type: 'RunTask',
-  token,
-  data: { task: desk.world.task, env: desk.world.env },
-  ...more,
-})
-const runsOf = async (correlationId: string): Promise<readonly string[]> =>
-  (await desk.requested()).filter(({ meta }) => meta.correlationId === correlationId).map(({ stream }) => stream)
-
-type Row = Readonly<{ user_id: number; content: string | null; outcome: string | null; record: number | null }>
-const rowsOf = (id: string): Promise<Row[]> =>
-  desk.ground.db.query<Row>('select * from trigger_commands where id = $1 order by user_id', [id])
-
-/** A database in which `fail` may throw before a statement is carried out, or after. */
-function faulty(db: Database, fault: (text: string, when: 'before' | 'after') => void): Database {
-  return {
-    ...db,
-    async query(text, values) {
-      fault(text, 'before')
-      const rows = await db.query(text, values)
-      fault(text, 'after')
-      return rows as never
-    },
-  }
-}
 
 describe('a command', () => {
   test.each<[string, () => object, object]>([
@@ -227,18 +184,7 @@ describe('once per user and id', () => {
 
   test('a gateway that dies between the run and the outcome is followed by one that finds the run', async () => {
     const id = newId()
-    const dying = Promise.withResolvers<void>()
-    const first = consume({
-      db: faulty(desk.ground.db, (text, when) => {
-        if (when === 'before' && text.startsWith('update trigger_commands set outcome')) {
-          dying.resolve()
-          throw new Unavailable('Postgres', 'gone')
-        }
-      }),
-    })
-    await desk.publish(runTask(id))
-    await dying.promise
-    await first.stop()
+    await dieAfter(runTask(id))
     const [run] = await runsOf(id)
     expect(run).toBeDefined()
     consume()
@@ -339,8 +285,7 @@ describe('who may', () => {
 
   async function revoked(): Promise<string> {
     const text = await desk.token('tester')
-    const context = { commandId: randomUUID(), actor: 1, correlationId: 'test' }
-    await desk.ground.access.apiTokens.revoke(1, Number(text.split('_')[1]), context)
+    await revoke(text)
     return text
   }
 

@@ -3,11 +3,24 @@ import type { CommandType } from '../../contracts/topics.ts'
 import { permits } from '../../services/access/permissions.ts'
 import type { Fields } from '../rest/body.ts'
 import { forbidden } from '../rest/call.ts'
+import { Refusal } from '../rest/dialects.ts'
 import type { Call, Route, User } from '../rest/route.ts'
 import { id, validate } from '../rest/schema.ts'
+import { readContent } from './command.ts'
 
 /** What CancelRun names; all other commands have the body of their REST call. */
 export const cancelData = z.object({ record: id('要取消的运行记录id') })
+
+/** The run that a command's content asks to cancel; none of what asks for something else, or cannot be read. */
+export function cancelledIn(content: string | undefined): readonly number[] {
+  try {
+    const { type, data } = readContent(content ?? '')
+    return type === 'CancelRun' ? [validate(cancelData, data).record] : []
+  } catch (error) {
+    if (error instanceof Refusal) return []
+    throw error
+  }
+}
 
 /** The REST call that does what a command asks for. */
 export const CALL_OF = {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { Rejected } from '../../contracts/core.ts'
-import type { Role } from '../../contracts/user.ts'
+import { type Recorded, Rejected } from '../../contracts/core.ts'
+import { type ApiTokenEvent, apiTokenStream, type Role } from '../../contracts/user.ts'
+import type { EventStore } from '../../platform/event-store/port.ts'
 import { type ApiTokenRow, listApiTokens } from '../../projections/api-tokens.ts'
 import type { Page, Search, Window } from '../../projections/page.ts'
 import type { ReadModels } from '../../projections/port.ts'
@@ -109,26 +110,41 @@ export function createApiTokens(deps: {
     },
 
     async authenticate(text) {
-      const [, id] = API_TOKEN.exec(text) ?? []
+      const id = idIn(text)
       if (id === undefined) return undefined
       const caller = await letIn(views, async (standings): Promise<Caller | undefined> => {
-        const token = await standings.apiToken(Number(id))
+        const token = await standings.apiToken(id)
         if (token.status !== 'live' || !isOf(text, token)) return undefined
         const member = (await standings.of(token.owner))?.member
         if (!member || !outlives(token, member)) return undefined
         return { id: member.id, username: member.username, role: lesserRole(token.role, member.role), via: 'token' }
       })
-      if (caller) uses.note(Number(id))
+      if (caller) uses.note(id)
       return caller
     },
   }
+}
+
+/** The user that a token was issued to, whether it still counts or not; undefined for what never was one. */
+export async function issuedTo(store: Pick<EventStore, 'load'>, text: string): Promise<number | undefined> {
+  const id = idIn(text)
+  if (id === undefined) return undefined
+  // By what it was issued as: the state of one that counts no longer knows nothing of its secret.
+  const [event] = (await store.load(apiTokenStream(id), { upTo: 0n })) as readonly Recorded<ApiTokenEvent>[]
+  return event?.type === 'ApiTokenIssued' && isOf(text, event.data) ? event.data.owner : undefined
+}
+
+/** The id that is written in a token. */
+function idIn(text: string): number | undefined {
+  const [, id] = API_TOKEN.exec(text) ?? []
+  return id === undefined ? undefined : Number(id)
 }
 
 function hashOf(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-function isOf(text: string, { hash }: LiveApiToken): boolean {
+function isOf(text: string, { hash }: Pick<LiveApiToken, 'hash'>): boolean {
   return timingSafeEqual(hashOf(text), Buffer.from(hash, 'hex'))
 }
 

@@ -1,7 +1,7 @@
 import type { Migration } from '../../platform/migrations.ts'
 import type { Database } from '../../platform/sql.ts'
 import type { Cipher } from '../environments/sealed.ts'
-import type { Outcome } from './replies.ts'
+import type { Outcome } from './outcomes.ts'
 
 /**
  * What is known of commands that came over the message log, by their user and id: part of the truth, no rebuild drops it.
@@ -39,6 +39,8 @@ const SCOPE = 'trigger-commands'
 export type TriggerCommands = Readonly<{
   /** What is known of the command, which is now known by `content` where nothing was. */
   begin(name: CommandName, content: string): Promise<Known>
+  /** What is known of the command; undefined where nothing is. */
+  find(name: CommandName): Promise<Known | undefined>
   /** Keeps the outcome, unless there is one; answers which it is. */
   end(name: CommandName, outcome: Outcome): Promise<Outcome>
   /** Counts a failure that nobody can explain, and answers how many there were. */
@@ -61,6 +63,8 @@ export function createTriggerCommands(deps: { db: Pick<Database, 'query'>; ciphe
   }
 
   return {
+    find,
+
     async begin(name, content) {
       const first = await db.query(
         'insert into trigger_commands (user_id, id, content) values ($1, $2, $3) on conflict do nothing returning 1',

@@ -1,11 +1,29 @@
+import { Refused } from '../refused.ts'
+
 /**
  * What kafkajs throws, told apart by name and type: the classes themselves are of another realm under jest, and what failed in the end
  * is often wrapped in what counted the retries.
  */
 type KafkaError = Readonly<{ name?: string; type?: string; retriable?: boolean; cause?: unknown; errors?: unknown }>
 
-/** What is asked for is refused, and would be again: a message that is too large, a name that is none, a right that is missing. */
-export class Refused extends Error {}
+export { Refused }
+
+/** Its topic takes no message as large as this one. */
+export class TooLarge extends Refused {
+  constructor(topic: string, bytes: number) {
+    super(`topic ${topic} takes no message of ${bytes} bytes: max.message.bytes`)
+  }
+}
+
+/** A consumer cannot go on. `next` are the offsets that it would have fetched next, by partition. */
+export class BrokenOff extends Error {
+  readonly next: Readonly<Record<number, number>>
+
+  constructor(cause: unknown, next: Readonly<Record<number, number>>) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.next = next
+  }
+}
 
 /** The broker has lost track of this producer, or it of the broker: only a new one can go on. */
 const PRODUCER_IS_OVER = new Set([
