@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import knex from 'knex'
 import {
   Client,
@@ -12,15 +11,8 @@ import {
 } from 'pg'
 import type { Log } from './log.ts'
 import { pause } from './pause.ts'
-import {
-  type Database,
-  DatabaseUnavailable,
-  HEARTBEAT,
-  type Session,
-  type SessionOptions,
-  type Sql,
-  sqlState,
-} from './sql.ts'
+import { destroy, hangUp, Line, socketOf, unavailable } from './postgres/line.ts'
+import { type Database, DatabaseUnavailable, HEARTBEAT, type Session, type SessionOptions, type Sql } from './sql.ts'
 
 export type DatabaseOptions = Readonly<{
   /** A URL (`postgres://user:password@host:5432/database`; `postgres://user@/database?host=/folder` for a Unix socket), or its parts. */
@@ -28,7 +20,33 @@ export type DatabaseOptions = Readonly<{
   /** Connections of the pool at most; sessions and listeners have their own. */
   max?: number
   log: Log
+  /** Other limits than those in use, for tests. */
+  limits?: Partial<Limits>
 }>
+
+/** Milliseconds after which a server that says nothing is given up. */
+export type Limits = Readonly<{
+  /** A statement of the pool. */
+  statementMs: number
+  /** A statement of a transaction that may be long. */
+  longMs: number
+  /** A statement of a session: it leads, appends or feeds read models, and others wait for it. */
+  sessionMs: number
+  /** Between two signs of life of a connection that gives them, and until one is answered: then others get what the session holds. */
+  beatMs: number
+  beatAnsweredMs: number
+  /** The end of a connection. */
+  endMs: number
+}>
+
+const LIMITS: Limits = {
+  statementMs: 30_000,
+  longMs: 30 * 60_000,
+  sessionMs: HEARTBEAT.lostMs,
+  beatMs: HEARTBEAT.everyMs,
+  beatAnsweredMs: HEARTBEAT.lostMs - HEARTBEAT.everyMs,
+  endMs: 2_000,
+}
 
 /** The query builder, without a connection: `run` compiles what it built. */
 export const build = knex({ client: 'pg' })
@@ -40,11 +58,13 @@ export function run<R extends object = Record<string, unknown>>(sql: Sql, query:
 }
 
 /** Opens a pool and sees that the server answers. Throws `DatabaseUnavailable`, which names the host and never the password. */
-export async function openDatabase({ connection, max = 10, log }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({ connection, max = 10, log, limits: other }: DatabaseOptions): Promise<Database> {
   const config = clientConfig(connection)
   const where = address(config)
+  const limits = { ...LIMITS, ...other }
   const pool = new Pool({ ...config, max, idleTimeoutMillis: 30_000 })
-  const name = statementNames()
+  const kept = keep(pool, limits.endMs)
+  const target: Target = { where, limits, name: statementNames(), silent: kept.cutIdle }
 
   // Without listeners a connection that ends while idle, or in a transaction between two statements, would end the process.
   pool.on('error', (error) => {
@@ -54,97 +74,160 @@ export async function openDatabase({ connection, max = 10, log }: DatabaseOption
   pool.on('connect', (client) => client.on('error', () => {}))
 
   /** A connection goes back to the pool after an error that the server answered, and is thrown away after any other. */
-  async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+  async function withLine<T>(work: (line: Line) => Promise<T>, options: LineLimits = {}): Promise<T> {
     const client = await pool.connect().catch((error: unknown) => {
       throw unavailable(where, error)
     })
+    const { mostMs = limits.statementMs, alone = false } = options
+    const line = new Line(client, { where, mostMs, ...(!alone && { silent: target.silent }) })
     let broken = false
     try {
-      return await work(client)
+      return await work(line)
     } catch (error) {
       broken = error instanceof DatabaseUnavailable || error instanceof RollbackFailed
       throw error instanceof RollbackFailed ? error.cause : error
     } finally {
+      if (broken) destroy(client)
       client.release(broken)
     }
   }
 
   const database: Database = {
-    query: (text, values) => withClient((client) => send(client, { where, name }, text, values)),
-    transaction: (work) => withClient((client) => transact(client, { where, name }, work)),
-    session: (options) => openSession(config, { where, name }, options),
-    listen: (channel, wake) => listen(config, where, { channel, wake, log }),
-    close: () => pool.end(),
+    query: (text, values) => withLine((line) => send(line, target, text, values)),
+    transaction: (work, { long = false } = {}) =>
+      withLine((line) => transact(line, target, work), { mostMs: long ? limits.longMs : limits.statementMs }),
+    session: (options) => openSession(config, target, options),
+    listen: (channel, wake) => listen(config, target, { channel, wake, log }),
+    reach: (mostMs) =>
+      within(where, mostMs, () => withLine((line) => reachForWriting(line, target), { mostMs, alone: true })),
+    close: kept.close,
   }
   await database.query('select 1').catch(async (error: unknown) => {
-    await pool.end()
+    await database.close()
     throw error
   })
   return database
 }
 
-type Target = Readonly<{ where: string; name: (text: string) => string | undefined }>
+/** `alone`: what this line does not answer in time says nothing about others. */
+type LineLimits = Readonly<{ mostMs?: number; alone?: boolean }>
+
+type Target = Readonly<{
+  where: string
+  limits: Limits
+  name: (text: string) => string | undefined
+  silent: () => void
+}>
+
+/** The pool's connections: those that are idle may be silent like another, and at the end none outlives the limit. */
+function keep(pool: Pool, endMs: number): { cutIdle(): void; close(): Promise<void> } {
+  const all = new Set<PoolClient>()
+  const idle = new Set<PoolClient>()
+  pool.on('connect', (client) => {
+    all.add(client)
+    client.once('end', () => {
+      all.delete(client)
+      idle.delete(client)
+    })
+  })
+  pool.on('acquire', (client) => idle.delete(client))
+  pool.on('release', (_, client) => {
+    if (all.has(client)) idle.add(client)
+  })
+  return {
+    cutIdle() {
+      for (const client of idle) {
+        // The pool hears of an end too late: it would give the connection to whoever asks in the same moment.
+        client.emit('error', new Error('another connection fell silent'))
+        destroy(client)
+      }
+    },
+    async close() {
+      // Connections that say goodbye are the pool's no longer, and would keep the process until the server hears them.
+      const gone = Promise.all([...all].map((client) => new Promise((resolve) => client.once('end', resolve))))
+      const late = Promise.withResolvers<unknown>()
+      const timer = setTimeout(() => {
+        for (const client of all) destroy(client)
+        // Whoever still has a connection gives it back when it pleases.
+        late.resolve(gone)
+      }, endMs)
+      await Promise.race([Promise.all([pool.end(), gone]), late.promise])
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** `work`, or `DatabaseUnavailable` when it takes longer than `mostMs`, be it for want of a free connection. */
+async function within<T>(where: string, mostMs: number, work: () => Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const reason = new DatabaseUnavailable(where, new Error(`no answer within ${mostMs} ms`))
+  const timer = setTimeout(() => late.reject(reason), mostMs)
+  try {
+    return await Promise.race([work(), late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function reachForWriting(line: Line, target: Target): Promise<void> {
+  const [row] = await send<{ transaction_read_only: string }>(line, target, 'show transaction_read_only')
+  if (row?.transaction_read_only === 'on') {
+    throw new DatabaseUnavailable(target.where, new Error('the database is read-only'))
+  }
+}
 
 async function send<R extends object>(
-  client: ClientBase,
-  { where, name }: Target,
+  line: Line,
+  { name }: Target,
   text: string,
   values?: readonly unknown[],
 ): Promise<R[]> {
   const prepared = values === undefined ? undefined : name(text)
-  try {
-    const result = await client.query<R>({
-      text,
-      ...(values === undefined ? {} : { values: [...values] }),
-      ...(prepared === undefined ? {} : { name: prepared }),
-    })
-    return result.rows
-  } catch (error) {
-    throw unavailable(where, error)
-  }
-}
-
-function isPipeline(client: ClientBase): boolean {
-  return 'pipeline' in client && client.pipeline === true
+  const { rows } = await line.ask<R>({
+    text,
+    ...(values === undefined ? {} : { values: [...values] }),
+    ...(prepared === undefined ? {} : { name: prepared }),
+  })
+  return rows
 }
 
 /** The connection is in an unknown state: it must not be used again. */
 class RollbackFailed extends Error {}
 
-async function transact<T>(client: ClientBase, target: Target, work: (sql: Sql) => Promise<T>): Promise<T> {
+async function transact<T>(line: Line, target: Target, work: (sql: Sql) => Promise<T>): Promise<T> {
   let over = false
   /** Statements under way whose answers are looked at when the work is done, first to last: the first failure is the cause of all. */
   const sent: Promise<unknown>[] = []
   const sql: Sql = {
     query(text, values) {
       if (over) return Promise.reject(new Error('this transaction is over'))
-      const answer = send<never>(client, target, text, values)
+      const answer = send<never>(line, target, text, values)
       letGo()
       return answer
     },
     send(text, values) {
       if (over) throw new Error('this transaction is over')
-      sent.push(unwatched(send(client, target, text, values)))
+      sent.push(unwatched(send(line, target, text, values)))
     },
   }
-  const letGo = isPipeline(client) ? holdBack(client) : () => {}
+  const letGo = line.isPipeline ? holdBack(line.client) : () => {}
   // Where the connection is a pipeline, the work's first statements travel with it, and the commit with its last.
-  sent.push(unwatched(send(client, target, 'begin')))
-  if (!isPipeline(client)) await sent[0]
+  sent.push(unwatched(send(line, target, 'begin')))
+  if (!line.isPipeline) await sent[0]
   try {
     const result = await work(sql)
     over = true
-    const committed = isPipeline(client) ? unwatched(commit(client, target)) : undefined
+    const committed = line.isPipeline ? unwatched(commit(line)) : undefined
     letGo()
     for (const answer of sent) await answer
-    await (committed ?? commit(client, target))
+    await (committed ?? commit(line))
     return result
   } catch (error) {
     over = true
     letGo()
     if (error instanceof DatabaseUnavailable) throw error
     const cause = await firstFailure(sent, error)
-    await client.query('rollback').catch(() => {
+    await line.ask({ text: 'rollback' }).catch(() => {
       throw new RollbackFailed('rollback failed', { cause })
     })
     throw cause
@@ -159,8 +242,8 @@ function unwatched<P>(answer: Promise<P>): Promise<P> {
 
 /** Holds back what is written to the socket until what it answers is called: statements sent together are then one write. */
 function holdBack(client: ClientBase): () => void {
-  // The driver's types leave its socket out; the driver itself corks it in the same way for each statement.
-  const { stream } = (client as ClientBase & { connection: { stream: Socket } }).connection
+  // The driver itself corks its socket in the same way for each statement.
+  const stream = socketOf(client)
   let held = true
   stream.cork()
   return () => {
@@ -176,10 +259,8 @@ async function firstFailure(sent: readonly Promise<unknown>[], error: unknown): 
 }
 
 // The server answers the commit of a failed transaction with ROLLBACK and no error: work that swallowed the error would pass for done.
-async function commit(client: ClientBase, { where }: Target): Promise<void> {
-  const { command } = await client.query('commit').catch((error: unknown) => {
-    throw unavailable(where, error)
-  })
+async function commit(line: Line): Promise<void> {
+  const { command } = await line.ask({ text: 'commit' })
   if (command !== 'COMMIT') throw new Error('the transaction was rolled back: a statement in it had failed')
 }
 
@@ -194,46 +275,46 @@ async function openSession(
     ...(synchronousCommit ? [] : ['set synchronous_commit = off']),
     ...(heartbeat ? [`set idle_session_timeout = ${HEARTBEAT.lostMs}`] : []),
   ].join('; ')
-  const { client, lost } = await connect(
+  const { line, hangUp: close } = await connect(
     { ...config, application_name: `testledger ${name}`, pipeline },
-    target.where,
+    target,
     setup,
   )
-  if (heartbeat) {
-    const beating = setInterval(() => void client.query('select 1').catch(() => {}), HEARTBEAT.everyMs)
-    client.once('end', () => clearInterval(beating))
-    beating.unref()
-  }
+  const { beatMs, beatAnsweredMs } = target.limits
+  if (heartbeat) line.beat(beatMs, beatAnsweredMs)
   return {
-    query: (text, values) => send(client, target, text, values),
+    query: (text, values) => send(line, target, text, values),
     transaction: (work) =>
-      transact(client, target, work).catch((error: unknown) => {
+      transact(line, target, work).catch((error: unknown) => {
         throw error instanceof RollbackFailed ? error.cause : error
       }),
-    lost,
-    close: () => client.end(),
+    lost: line.lost,
+    close,
   }
 }
 
 /** Listens until it is stopped: a lost connection is made again, with pauses that grow from 0.1 to 5 seconds. */
 async function listen(
   config: ClientConfig,
-  where: string,
+  target: Target,
   { channel, wake, log }: { channel: string; wake: (sender?: number) => void; log: Log },
 ): Promise<() => Promise<void>> {
   const stopped = new AbortController()
+  const { where, limits } = target
 
   async function subscribe() {
     const setup = `listen ${escapeIdentifier(channel)}`
-    const connection = await connect({ ...config, application_name: `testledger listens to ${channel}` }, where, setup)
-    connection.client.on('notification', ({ processId }) => wake(processId))
+    const connection = await connect({ ...config, application_name: `testledger listens to ${channel}` }, target, setup)
+    // It says nothing of itself: only an answer tells that it still hears.
+    connection.line.beat(limits.beatMs, limits.beatAnsweredMs)
+    connection.line.client.on('notification', ({ processId }) => wake(processId))
     return connection
   }
 
   let current = await subscribe()
   const kept = (async () => {
     while (!stopped.signal.aborted) {
-      const error = await Promise.race([current.lost, aborted(stopped.signal)])
+      const error = await Promise.race([current.line.lost, aborted(stopped.signal)])
       if (stopped.signal.aborted) break
       log.warn({ where, channel, reason: error?.message }, 'a database listener was lost')
       for (let wait = 100; !stopped.signal.aborted; wait = Math.min(wait * 2, 5000)) {
@@ -245,7 +326,7 @@ async function listen(
         break
       }
     }
-    await current.client.end().catch(() => {})
+    await current.hangUp()
   })()
 
   return async () => {
@@ -254,33 +335,26 @@ async function listen(
   }
 }
 
-type Connection = Readonly<{ client: Client; lost: Promise<Error> }>
+type Connection = Readonly<{ line: Line; hangUp(): Promise<void> }>
 
 /** A connection outside the pool, on which `setup` has been run. */
-async function connect(config: ClientConfig, where: string, setup?: string): Promise<Connection> {
+async function connect(config: ClientConfig, target: Target, setup: string): Promise<Connection> {
+  const { where, limits, silent } = target
   const client = new Client(config)
-  const lost = Promise.withResolvers<Error>()
-  client.on('error', (error) => lost.resolve(unavailable(where, error)))
+  const line = new Line(client, { where, mostMs: limits.sessionMs, silent }).watch()
+  const leave = (): Promise<void> => hangUp(client, limits.endMs)
   try {
     await client.connect()
-    if (setup !== undefined) await client.query(setup)
+    await line.ask({ text: setup })
   } catch (error) {
-    await client.end().catch(() => {})
+    await leave()
     throw unavailable(where, error)
   }
-  return { client, lost: lost.promise }
+  return { line, hangUp: leave }
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
-}
-
-/** What the server answered stays as it is; all else, and the server's own going down (57P…) or refusing us (28…, 53300), is unavailability. */
-function unavailable(where: string, error: unknown): Error {
-  if (error instanceof DatabaseUnavailable) return error
-  const state = sqlState(error)
-  if (state !== undefined && !/^(57P0|28|08|53300|3D000)/.test(state)) return error as Error
-  return new DatabaseUnavailable(where, error)
 }
 
 /** Of the server's types, by number: int8, json and jsonb come as text; arrays of json as arrays of text. */

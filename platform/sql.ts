@@ -43,9 +43,12 @@ export type SessionOptions = Readonly<{
 /** Milliseconds between two signs of life of a session that promises them, and until the server misses them. */
 export const HEARTBEAT = { everyMs: 3_000, lostMs: 15_000 } as const
 
+/** `long`: its statements may take half an hour, as those that build an index or wait for a lock of another process do. */
+export type TransactionOptions = Readonly<{ long?: boolean }>
+
 /** A Postgres database. The adapter is `postgres.ts`, which alone imports the driver. */
 export interface Database extends Sql {
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  transaction<T>(work: (sql: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** `synchronousCommit: false` is for rows that can be made again: a crash of the server may lose the newest of them, never a part of one. */
   session(options: SessionOptions): Promise<Session>
   /**
@@ -53,6 +56,9 @@ export interface Database extends Sql {
    * reconnection (what was sent meanwhile is lost); answers how to stop.
    */
   listen(channel: string, wake: (sender?: number) => void): Promise<() => Promise<void>>
+  /** Sees that the server answers within `mostMs` and takes writes. Throws `DatabaseUnavailable`, which names its address and says why not. */
+  reach(mostMs: number): Promise<void>
+  /** Takes at most a few seconds: what is under way then is cut off. */
   close(): Promise<void>
 }
 

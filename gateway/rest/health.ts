@@ -7,7 +7,8 @@ export type Health = Readonly<{ ok: boolean; reason?: string } & Record<string, 
 /** Parts by name. A probe that fails, or takes longer than `PROBE_MS`, makes its part unwell. */
 export type Probes = Readonly<Record<string, () => Promise<Health>>>
 
-const PROBE_MS = 2_000
+/** Milliseconds. */
+export const PROBE_MS = 2_000
 
 /** `/healthz`: the process answers. `/readyz`: all that it needs does so too, else 503 with the reasons. */
 export function healthRoutes(probes: Probes): readonly Route[] {

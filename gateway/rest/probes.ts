@@ -3,7 +3,10 @@ import type { EventStore } from '../../platform/event-store/port.ts'
 import type { MessageLog } from '../../platform/message-log/port.ts'
 import type { Database } from '../../platform/sql.ts'
 import type { EngineStatus } from '../../projections/engine.ts'
-import type { Health, Probes } from './health.ts'
+import { type Health, PROBE_MS, type Probes } from './health.ts'
+
+/** Before the probe is given up, which would not know the address. */
+const DATABASE_MS = PROBE_MS - 200
 
 /**
  * What must be well for a process to be ready: in every role its database and its event store; for whoever answers from read models or
@@ -19,7 +22,7 @@ export function probesOf(deps: {
   const { db, store, messages, models, has } = deps
   return {
     async database() {
-      await db.query('select 1')
+      await db.reach(DATABASE_MS)
       return { ok: true }
     },
     async event_store() {

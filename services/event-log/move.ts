@@ -53,21 +53,24 @@ export async function moveEvents(
     throw new NoCopy(`${source.events} events were copied, and the target's ${target.events} are not the same`)
   }
 
-  await db.transaction(async (sql) => {
-    // Who would append now waits, and is refused afterwards: nothing is lost behind the copy.
-    await sql.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.appends})`)
-    signal.throwIfAborted()
-    if ((await from.head()) !== source.last) throw new NoCopy('somebody has written to the source meanwhile')
-    await movePositions(
-      sql,
-      (position) => places.behind(position),
-      (position) => places.of(position),
-    )
-    await sql.query(
-      `update event_store set kind = 'esdb', log = $1, begun = true, moving_to = null where kind = 'postgres'`,
-      [log],
-    )
-  })
+  await db.transaction(
+    async (sql) => {
+      // Who would append now waits, and is refused afterwards: nothing is lost behind the copy.
+      await sql.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.appends})`)
+      signal.throwIfAborted()
+      if ((await from.head()) !== source.last) throw new NoCopy('somebody has written to the source meanwhile')
+      await movePositions(
+        sql,
+        (position) => places.behind(position),
+        (position) => places.of(position),
+      )
+      await sql.query(
+        `update event_store set kind = 'esdb', log = $1, begun = true, moving_to = null where kind = 'postgres'`,
+        [log],
+      )
+    },
+    { long: true },
+  )
   return { events: source.events, sha256: source.sha256 }
 }
 
