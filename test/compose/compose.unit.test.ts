@@ -89,6 +89,33 @@ describe.each(roles)('%s', (_name, service) => {
   })
 })
 
+/** What `.env` may say for some roles alone, or for all of them. */
+const PASSED: Readonly<Record<string, readonly string[]>> = {
+  TRUSTED_PROXIES: ROLES,
+  METRICS_ALLOW: ROLES,
+  TIME_ZONE: ROLES,
+  LOG_LEVEL: ROLES,
+  CORS_ORIGINS: ['gateway'],
+  REGISTRATION: ['gateway'],
+  RATE_LIMIT: ['gateway'],
+  RUN_WAIT_SECONDS: ['gateway'],
+  RUN_DEADLINE: ['relay'],
+  RUN_CONCURRENCY: ['runner'],
+  SANDBOX_POOL: ['runner'],
+}
+
+test.each(Object.entries(PASSED))(
+  '%s of .env comes to those who use it, and has its default without',
+  (name, users) => {
+    const withIt = divided(readComposeFile({ ...ENV, [name]: 'as told' })).roles
+    expect(withIt.filter(([, { environment }]) => environment[name] === 'as told').map(([role]) => role)).toEqual(users)
+    const { default: preset } = VARIABLES[name as keyof typeof VARIABLES]
+    for (const [role, { environment }] of roles) {
+      expect([role, environment[name]]).toEqual([role, users.includes(role) ? (preset ?? '') : undefined])
+    }
+  },
+)
+
 const HEALTHY = { condition: 'service_healthy' }
 
 test('only the gateway can be reached from this machine, and only from it', () => {
