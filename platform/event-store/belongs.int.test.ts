@@ -85,11 +85,13 @@ describe('a database that has said nothing yet', () => {
     await takeEventStore(one.db, esdb.store, 'esdb')
   })
 
-  test('does not take a log with events of something else', async () => {
+  test('does not take a log with events of ours and without a name', async () => {
     const { db } = await open()
     const esdb = await open()
     await esdb.store.append('orders-1', 'none', [fact()])
-    await expect(takeEventStore(db, esdb.store, 'esdb')).rejects.toMatchObject(refused('something else'))
+    await expect(takeEventStore(db, esdb.store, 'esdb')).rejects.toMatchObject(
+      refused('not the name that its logs begin with'),
+    )
     expect(await esdb.store.load(LOG_STREAM)).toEqual([])
   })
 })

@@ -77,7 +77,7 @@ async function readBelonging(sql: Sql): Promise<Belonging | undefined> {
 
 /**
  * Makes sure that `store`, of that kind, is the one whose events this database was fed with; a fresh database takes it, with an
- * EventStoreDB that holds nothing. Throws `WrongEventStore`. May be done again, and by several processes at once.
+ * EventStoreDB that holds no events of Testledger. Throws `WrongEventStore`. May be done again, and by several processes at once.
  */
 export async function takeEventStore(sql: Sql, store: EventStore, kind: StoreKind): Promise<Belonging> {
   const belonging = await belongingOf(sql, kind)
@@ -102,14 +102,18 @@ const ANOTHER =
   'EVENTSTOREDB_URL leads to the log of another database: set the URL of this one, or DATABASE_URL to the other one'
 const GONE =
   "EVENTSTOREDB_URL leads to a log without this database's events: set the right URL, or restore EventStoreDB from its backup"
-const FOREIGN = 'EVENTSTOREDB_URL leads to a log that holds events of something else: Testledger needs one of its own'
+const FOREIGN =
+  'EVENTSTOREDB_URL leads to a log that holds events of Testledger, but not the name that its logs begin with: use one that holds none'
 
 /** The name that a log gave itself; undefined where it has none. */
 export async function nameOfLog(store: Pick<EventStore, 'load'>): Promise<string | undefined> {
   return (await store.load(LOG_STREAM, { upTo: 0n }))[0]?.id
 }
 
-/** Gives an empty log its name. Throws `WrongEventStore` when it holds anything, be it another name. */
+/**
+ * Gives a log its name that holds no events of Testledger. Throws `WrongEventStore` when it holds any, be it another name. What others have
+ * written is not looked at: an event store passes over it.
+ */
 export async function beginLog(store: EventStore, name: string): Promise<void> {
   if ((await store.head()) !== START && (await nameOfLog(store)) !== name) throw new WrongEventStore(FOREIGN)
   const meta = { commandId: name, actor: 0, correlationId: name, schemaVersion: 1 }

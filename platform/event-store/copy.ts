@@ -6,7 +6,7 @@ import { LOG_STREAM } from './belongs.ts'
 import { eventsUpTo } from './extent.ts'
 import { type Draft, type EventStore, MAX_APPEND_BYTES, MAX_FOLLOW_BATCH, WrongExpectedRevision } from './port.ts'
 
-/** The target is not a beginning of the source: it holds events of something else, or somebody writes to it. */
+/** The target is not a beginning of the source: it holds other events of Testledger, or somebody writes to it. */
 export class NoCopy extends Error {
   constructor(message: string) {
     super(message)

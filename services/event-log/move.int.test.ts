@@ -182,7 +182,7 @@ describe('a target is refused', () => {
 
   test('that holds events without a name', async () => {
     await esdb.store.append('theirs', 'none', [fact()])
-    await expect(move()).rejects.toThrow('something else')
+    await expect(move()).rejects.toThrow('not the name that its logs begin with')
     await unmoved()
   })
 
