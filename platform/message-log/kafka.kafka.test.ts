@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { CompressionTypes, Kafka, logLevel, Partitioners } from 'kafkajs'
 import { messageLogContract } from '../../test/contract/message-log.ts'
 import { startChild } from '../../test/support/child.ts'
 import { describeWithKafka, kafkaConfig, sharedKafka } from '../../test/support/kafka.ts'
@@ -9,6 +9,7 @@ import { createKafkaMessageLog } from './kafka.ts'
 import type { Handled, Message, MessageLog } from './port.ts'
 
 const SHARED = 60_000
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 describeWithKafka('Kafka', () => {
   let brokers: readonly string[]
@@ -179,15 +180,126 @@ describeWithKafka('Kafka', () => {
     )
     expect(seen).toEqual(
       expect.arrayContaining([
-        { key: '', value: '\ufffd\ufffd', headers: { many: 'a', raw: 'r' } },
+        { key: '', value: '\ufffd\ufffd', raw: Buffer.from([0xff, 0xfe]), headers: { many: 'a', raw: 'r' } },
         { key: 'gone', value: '' },
         { key: '', value: 'keyless' },
       ]),
     )
     expect(seen.filter(({ value }) => value === 'same')).toHaveLength(2)
     expect(await consumeSome(`${topic}.dead`, 1)).toEqual([
-      { key: '', value: '\ufffd\ufffd', headers: { many: 'a', raw: 'r', reason: 'no text' } },
+      {
+        key: '',
+        value: '\ufffd\ufffd',
+        // Byte for byte what came.
+        raw: Buffer.from([0xff, 0xfe]),
+        headers: { many: 'a', raw: 'r', reason: 'no text' },
+      },
     ])
+  })
+
+  describe('packed batches', () => {
+    /** A topic whose broker packs what it is sent. */
+    async function packing(type: string): Promise<string> {
+      const topic = randomUUID()
+      const admin = client.admin()
+      await admin.connect()
+      const configEntries = [{ name: 'compression.type', value: type }]
+      await admin.createTopics({ topics: [{ topic: `test-${topic}`, numPartitions: 1, configEntries }] })
+      await admin.disconnect()
+      return topic
+    }
+
+    test.each(['gzip', 'snappy', 'lz4', 'zstd'])('of %s are read', async (type) => {
+      const topic = await packing(type)
+      // Some that repeat themselves, some that cannot be made smaller, and more than one block of LZ4 and Snappy.
+      const values = Array.from(
+        { length: 300 },
+        (_, n) => `${n} ${'测试'.repeat(n)} ${randomBytes(500).toString('base64')}`,
+      )
+      await log.publish(
+        topic,
+        values.map((value) => ({ key: 'k', value, headers: { a: 'b' } })),
+      )
+      const seen = await consumeSome(topic, values.length)
+      expect(seen).toEqual(values.map((value) => ({ key: 'k', value, headers: { a: 'b' } })))
+    })
+
+    test.each([
+      ['GZIP', CompressionTypes.GZIP],
+      ['ZSTD', CompressionTypes.ZSTD],
+    ])(
+      'of %s that unpack to far too much are put aside as size and hash, and those behind them are read',
+      async (name, compression) => {
+        const topic = randomUUID()
+        const one = createKafkaMessageLog(kafkaConfig(brokers, { partitions: 1 }), { log: quiet })
+        await one.publish(topic, [])
+        const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+        await producer.connect()
+        const value = Buffer.alloc(70 * 1024 * 1024, ' ')
+        await producer.send({
+          topic: `test-${topic}`,
+          compression,
+          messages: [{ key: 'secret', value }, { value: 'beside' }],
+        })
+        await producer.disconnect()
+        await one.publish(topic, [{ key: 'k', value: 'behind' }])
+        expect(await consumeSome(topic, 1)).toEqual([{ key: 'k', value: 'behind' }])
+        await one.stop()
+        const dead = await consumeSome(`${topic}.dead`, 2)
+        for (const { key, value, headers } of dead) {
+          expect(key).toBe('')
+          expect(JSON.parse(value)).toEqual({
+            bytes: expect.any(Number),
+            sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+          })
+          expect(headers?.['reason']).toMatch(new RegExp(`packed with ${name}, cannot be unpacked`))
+        }
+      },
+      60_000,
+    )
+  })
+
+  test('what is too large to be put aside is put aside as size and hash, and holds up nothing', async () => {
+    const topic = randomUUID()
+    const one = createKafkaMessageLog(kafkaConfig(brokers, { partitions: 1 }), { log: quiet })
+    await one.publish(topic, [])
+    const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+    await producer.connect()
+    const large = 'x'.repeat(3_000_000)
+    await producer.send({
+      topic: `test-${topic}`,
+      compression: CompressionTypes.GZIP,
+      messages: [{ key: 'k', value: large, headers: { 'correlation-id': 'c' } }],
+    })
+    await producer.disconnect()
+    await one.publish(topic, [{ key: 'k', value: 'behind' }])
+    const seen = await consumeSome(topic, 2, ({ value }) => (value === large ? { park: 'r'.repeat(2_000) } : 'done'))
+    expect(seen.map(({ value }) => value.length)).toEqual([large.length, 6])
+    const [dead] = await consumeSome(`${topic}.dead`, 1)
+    expect(JSON.parse(dead?.value ?? '')).toEqual({ bytes: large.length, sha256: sha256(Buffer.from(large)) })
+    expect(dead).toMatchObject({ key: '', headers: { reason: expect.stringMatching(/^r{1000} \(too large/) } })
+    await one.stop()
+  })
+
+  test('a few large messages that fail for ever do not keep those of other keys from being fetched', async () => {
+    const topic = randomUUID()
+    const one = createKafkaMessageLog(kafkaConfig(brokers, { partitions: 1 }), { log: quiet })
+    for (let n = 0; n < 6; n++) await one.publish(topic, [{ key: `stuck-${n}`, value: 'x'.repeat(890_000) }])
+    await one.publish(topic, [{ key: 'other', value: 'fine' }])
+    const abort = new AbortController()
+    let came = false
+    await one.consume(
+      { topic, group: randomUUID(), from: 'start' },
+      async ({ key }) => {
+        if (key !== 'other') throw new Error('for ever')
+        came = true
+        abort.abort()
+        return 'done'
+      },
+      abort.signal,
+    )
+    expect(came).toBe(true)
+    await one.stop()
   })
 
   test('a partition of which enough was fetched for a while is fetched again when that is handled', async () => {

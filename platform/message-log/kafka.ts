@@ -4,7 +4,9 @@ import type { Log } from '../log.ts'
 import { pause } from '../pause.ts'
 import { Unavailable } from '../unavailable.ts'
 import { clientLog } from './kafka/client-log.ts'
-import { isTopicGone } from './kafka/errors.ts'
+import { unpackEverything } from './kafka/codecs.ts'
+import { createDeadLetters } from './kafka/dead-letters.ts'
+import { BrokenOff, isTopicGone } from './kafka/errors.ts'
 import { Handling } from './kafka/handling.ts'
 import { keptAdmin } from './kafka/kept-admin.ts'
 import { type OpenLink, type Patience, securityOf } from './kafka/link.ts'
@@ -41,6 +43,7 @@ export function createKafkaMessageLog(
   { log, clientId = 'testledger', publishMs = PUBLISH_MS }: { log: Log; clientId?: string; publishMs?: number },
 ): MessageLog & { stop(): Promise<void> } {
   stopIdlePolling()
+  unpackEverything()
   const server = `Kafka at ${config.brokers.join(', ')}`
   const logCreator = clientLog(log)
 
@@ -86,7 +89,8 @@ export function createKafkaMessageLog(
   ): Promise<void> {
     const { topic, group } = subscription
     const dead = `${topic}.dead`
-    const handling = new Handling({ topic, handler, park: (message) => publisher.publish(dead, [message]), log })
+    const park = createDeadLetters(publisher, dead)
+    const handling = new Handling({ topic, handler, park, log })
     let pauseMs = FIRST_PAUSE_MS
     let told: string | undefined
     while (!signal.aborted) {
@@ -95,7 +99,7 @@ export function createKafkaMessageLog(
         await topics.ensure(topic)
         // What is dead already is parked nowhere, as a rule.
         if (!topic.endsWith('.dead')) await topics.ensure(dead)
-        await takePart({ open, handling, sessionMs: config.sessionMs }, subscription, signal)
+        await takePart({ open, handling, sessionMs: config.sessionMs, log }, subscription, signal)
       } catch (error) {
         if (signal.aborted) break
         if (isTopicGone(error)) topics.forget(topic)
@@ -103,7 +107,12 @@ export function createKafkaMessageLog(
         if (performance.now() - begun > LASTED_MS) pauseMs = FIRST_PAUSE_MS
         // An outage is told when it begins, and not at every try.
         if (reason !== told || pauseMs === FIRST_PAUSE_MS) {
-          log.warn({ server, topic, group, reason }, 'messages cannot be consumed, and it is tried again')
+          // Where it was, for it may be what comes next that breaks it off.
+          const next = error instanceof BrokenOff ? error.next : undefined
+          log.warn(
+            { server, topic, group, reason, ...(next && { next }) },
+            'messages cannot be consumed, and it is tried again',
+          )
         }
         told = reason
         await pause(pauseMs, signal)

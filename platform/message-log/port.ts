@@ -1,5 +1,11 @@
 /** A message asks for work. `key` orders: messages of one key are handled one after the other. */
-export type Message = Readonly<{ key: string; value: string; headers?: Readonly<Record<string, string>> }>
+export type Message = Readonly<{
+  key: string
+  value: string
+  /** What came, where it was no UTF-8: `value` has a replacement for what is no character. What is put aside is this. */
+  raw?: Buffer
+  headers?: Readonly<Record<string, string>>
+}>
 
 /**
  * What a handler does with what it cannot handle: `park` puts it aside on the topic's `.dead` with the reason, `instead` of it another

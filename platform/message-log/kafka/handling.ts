@@ -9,10 +9,14 @@ export type Fetched = Readonly<{
   /** Those of one key are handled one after the other. */
   lane: string
   message: Message
+  /** Why it is put aside as it is, and handled by nobody. */
+  unreadable?: string
   /** What it belongs to, by which it can be dropped. */
   source: object
   /** Called when it is handled or put aside. */
   done(): void
+  /** Called at each failure: it is tried again, and holds up those of its lane until then. */
+  failed(): void
 }>
 
 /** Handles what one consumer fetches: keys side by side, each again and again until it succeeds. It outlives connections and rebalances. */
@@ -73,15 +77,16 @@ export class Handling {
     })
   }
 
-  async #handle(lane: string, { message, done }: Fetched): Promise<void> {
+  async #handle(lane: string, { message, unreadable, done, failed }: Fetched): Promise<void> {
     this.#busy++
     try {
-      const outcome = await this.#handler(message)
+      const outcome = unreadable === undefined ? await this.#handler(message) : { park: unreadable, instead: message }
       if (outcome !== 'done') await this.#park(withReason(outcome.instead ?? message, outcome.park))
       done()
       this.#queues.done(lane)
     } catch (error) {
       this.#failed(message, error)
+      failed()
       this.#queues.failed(lane)
     }
     this.#busy--

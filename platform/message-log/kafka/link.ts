@@ -9,6 +9,9 @@ export type Link = Readonly<{
   cut(): void
 }>
 
+/** Milliseconds until a client finds out that a topic has got more partitions: what is on them waits until then. */
+export const METADATA_MS = 30_000
+
 /** How long it waits, in milliseconds, and how often it tries by itself. */
 export type Patience = Readonly<{ connect: number; request: number; retry: RetryOptions }>
 

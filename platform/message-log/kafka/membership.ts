@@ -1,12 +1,18 @@
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs'
-import type { Message, Subscription } from '../port.ts'
+import type { Log } from '../../log.ts'
+import type { Subscription } from '../port.ts'
+import { decoded } from './decoded.ts'
+import { BrokenOff } from './errors.ts'
 import type { Handling } from './handling.ts'
-import type { Link, OpenLink, Patience } from './link.ts'
+import { type Link, METADATA_MS, type OpenLink, type Patience } from './link.ts'
 import { Partition } from './partition.ts'
 import { within } from './within.ts'
 
 /** Milliseconds between two notes to the broker of how far the group is. */
 const COMMIT_MS = 1_000
+
+/** Milliseconds between two words that a partition is held up by messages that fail. */
+const TELL_MS = 60_000
 
 /** Milliseconds that the broker holds an answer back while there is nothing: so long does one that has nothing to do take to stop. */
 const FETCH_MS = 250
@@ -31,7 +37,7 @@ type Commit = EachBatchPayload['commitOffsetsIfNecessary']
  * goes to `handling` at once, so that heartbeats never wait for a handler, and the group's offset follows what is handled.
  */
 export async function takePart(
-  deps: Readonly<{ open: OpenLink; handling: Handling; sessionMs: number }>,
+  deps: Readonly<{ open: OpenLink; handling: Handling; sessionMs: number; log: Log }>,
   { topic, group, from }: Subscription,
   signal: AbortSignal,
 ): Promise<void> {
@@ -44,6 +50,7 @@ export async function takePart(
     rebalanceTimeout: deps.sessionMs,
     maxWaitTimeInMs: FETCH_MS,
     minBytes: 1,
+    metadataMaxAge: METADATA_MS,
     allowAutoTopicCreation: false,
     // A crash ends this membership, and who called makes another one.
     retry: { ...PATIENCE.retry, restartOnFailure: async () => false },
@@ -51,11 +58,16 @@ export async function takePart(
   const membership = new Membership(consumer, topic, deps.handling)
   const broken = Promise.withResolvers<never>()
   broken.promise.catch(() => {})
-  consumer.on(consumer.events.CRASH, ({ payload }) => broken.reject(payload.error))
+  consumer.on(consumer.events.CRASH, ({ payload }) => broken.reject(new BrokenOff(payload.error, membership.next)))
   const committing = setInterval(() => void membership.commit(), COMMIT_MS)
   const watching = setInterval(() => {
     if (membership.silentMs > 2 * deps.sessionMs + 30_000) broken.reject(new Error('it gave no sign of life'))
   }, COMMIT_MS)
+  const telling = setInterval(() => {
+    const partitions = membership.held
+    if (partitions.length === 0) return
+    deps.log.warn({ topic, group, partitions }, 'nothing more is fetched while so many messages fail again and again')
+  }, TELL_MS)
   const aborted = Promise.withResolvers<void>()
   const abort = (): void => aborted.resolve()
   signal.addEventListener('abort', abort)
@@ -72,6 +84,7 @@ export async function takePart(
     signal.removeEventListener('abort', abort)
     clearInterval(committing)
     clearInterval(watching)
+    clearInterval(telling)
     membership.end()
     await goodbye(consumer, starting, link)
   }
@@ -125,6 +138,17 @@ class Membership {
   /** Milliseconds since it has heard of the broker. */
   get silentMs(): number {
     return performance.now() - this.#sign
+  }
+
+  /** The offsets that come next, by partition, where anything has come. */
+  get next(): Readonly<Record<number, number>> {
+    const known = [...this.#partitions].flatMap(([id, { next }]) => (next === undefined ? [] : [[id, next] as const]))
+    return Object.fromEntries(known)
+  }
+
+  /** Partitions of which nothing is fetched though something is: what they have holds messages that fail again and again. */
+  get held(): readonly number[] {
+    return [...this.#partitions].filter(([, one]) => this.#paused.has(one) && one.failing).map(([id]) => id)
   }
 
   /** Fetches nothing more. */
@@ -186,8 +210,10 @@ class Membership {
     }
   }
 
-  take({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): void {
+  take({ batch, resolveOffset, commitOffsetsIfNecessary, isStale }: EachBatchPayload): void {
     this.#commit = commitOffsetsIfNecessary
+    // It was told to go on elsewhere after this was fetched: what is here comes again, or has been.
+    if (isStale()) return
     const id = batch.partition
     let partition = this.#partitions.get(id)
     const [first] = batch.messages
@@ -195,9 +221,16 @@ class Membership {
     if (this.#ended || partition === undefined || first === undefined) return
     if (partition.next !== undefined && Number(first.offset) < partition.next) {
       // The log was made anew, or has lost its end: what we know of its offsets is of another log.
+      const { position } = partition
       this.#handling.drop(partition)
+      this.#paused.delete(partition)
       partition = new Partition()
       this.#partitions.set(id, partition)
+      if (position !== undefined && position < Number(first.offset)) {
+        // What was dropped may lie before this, and is in no batch to come.
+        this.#consumer.seek({ topic: this.#topic, partition: id, offset: String(position) })
+        return
+      }
     }
     for (const message of batch.messages) this.#add(partition, id, message)
     partition.fetchedUpTo(Number(batch.lastOffset()))
@@ -209,16 +242,26 @@ class Membership {
 
   #add(partition: Partition, id: number, message: EachBatchPayload['batch']['messages'][number]): void {
     const offset = Number(message.offset)
-    partition.add(offset, (message.key?.length ?? 0) + (message.value?.length ?? 0))
+    const { message: readable, lane: key, unreadable } = decoded(message)
+    // What has no key has no order.
+    const lane = key === undefined ? `${id}:${offset}` : `${id}/${key}`
+    partition.add(offset, (message.key?.length ?? 0) + (message.value?.length ?? 0), lane)
+    const goOn = (): void => {
+      if (!partition.roomy || !this.#paused.delete(partition) || this.#ended) return
+      this.#tell(() => this.#consumer.resume([{ topic: this.#topic, partitions: [id] }]))
+    }
     this.#handling.add({
-      // What has no key has no order.
-      lane: message.key === null ? `${id}:${offset}` : `${id}/${message.key.toString()}`,
-      message: decoded(message),
+      lane,
+      message: readable,
+      ...(unreadable && { unreadable: unreadable.reason }),
       source: partition,
       done: () => {
         partition.handled(offset)
-        if (!partition.roomy || !this.#paused.delete(partition) || this.#ended) return
-        this.#tell(() => this.#consumer.resume([{ topic: this.#topic, partitions: [id] }]))
+        goOn()
+      },
+      failed: () => {
+        partition.failed(lane)
+        goOn()
       },
     })
   }
@@ -230,17 +273,5 @@ class Membership {
     } catch {
       // It is told again when it has joined.
     }
-  }
-}
-
-function decoded({ key, value, headers = {} }: EachBatchPayload['batch']['messages'][number]): Message {
-  const texts = Object.entries(headers).flatMap(([name, given]) => {
-    const [text] = Array.isArray(given) ? given : [given]
-    return text === undefined ? [] : [[name, text.toString()] as const]
-  })
-  return {
-    key: key?.toString() ?? '',
-    value: value?.toString() ?? '',
-    ...(texts.length > 0 && { headers: Object.fromEntries(texts) }),
   }
 }

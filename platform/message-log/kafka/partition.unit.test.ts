@@ -3,7 +3,7 @@ import { Partition } from './partition.ts'
 
 function fetched(count: number, bytes = 1): Partition {
   const partition = new Partition()
-  for (let offset = 0; offset < count; offset++) partition.add(offset, bytes)
+  for (let offset = 0; offset < count; offset++) partition.add(offset, bytes, `key-${offset}`)
   partition.fetchedUpTo(count - 1)
   return partition
 }
@@ -38,12 +38,31 @@ describe('a partition', () => {
   ])('is full with %s, and has room again when half of it is handled', (_, almost, bytes) => {
     const partition = fetched(almost, bytes)
     expect(partition.full).toBe(false)
-    partition.add(almost, bytes)
+    partition.add(almost, bytes, 'last')
     expect(partition.full).toBe(true)
     const half = (almost + 1) / 2
     for (let offset = 0; offset < half - 1; offset++) partition.handled(offset)
     expect(partition.roomy).toBe(false)
     partition.handled(half)
     expect(partition.roomy).toBe(true)
+  })
+
+  test('is not full of what fails, nor of what waits behind that, until there is far too much of it', () => {
+    const partition = fetched(0)
+    const megabyte = 1024 * 1024
+    for (let offset = 0; offset < 8; offset++) partition.add(offset, megabyte, offset < 4 ? 'one' : 'other')
+    expect(partition.full).toBe(true)
+    partition.failed('one')
+    expect(partition.full).toBe(true)
+    partition.failed('other')
+    expect([partition.full, partition.roomy, partition.failing]).toEqual([false, true, true])
+    for (let offset = 8; offset < 16; offset++) partition.add(offset, megabyte, 'one')
+    expect(partition.full).toBe(true)
+    for (let offset = 8; offset < 16; offset++) partition.handled(offset)
+    partition.failed('one')
+    // One that is handled shows that its lane goes on: the rest of it is on its way again.
+    partition.handled(0)
+    partition.handled(4)
+    expect([partition.full, partition.failing]).toEqual([true, false])
   })
 })

@@ -3,8 +3,8 @@ import { gather } from '../../gather.ts'
 import { pause } from '../../pause.ts'
 import { Unavailable } from '../../unavailable.ts'
 import type { Message } from '../port.ts'
-import { isProducerOver, isRefusal, isTooLarge, isTopicGone, Refused } from './errors.ts'
-import type { Link, OpenLink, Patience } from './link.ts'
+import { isProducerOver, isRefusal, isTooLarge, isTopicGone, TooLarge } from './errors.ts'
+import { type Link, METADATA_MS, type OpenLink, type Patience } from './link.ts'
 import type { Topics } from './topics.ts'
 import { Late, within } from './within.ts'
 
@@ -63,6 +63,7 @@ export function createPublisher(deps: {
       allowAutoTopicCreation: false,
       idempotent: true,
       maxInFlightRequests: 1,
+      metadataMaxAge: METADATA_MS,
       retry: PATIENCE.retry,
     })
     try {
@@ -152,7 +153,7 @@ export function createPublisher(deps: {
     if (!isTooLarge(error)) return { refused: error }
     const half = Math.ceil(messages.length / 2)
     if (messages.length === 1) {
-      return { refused: new Refused(`topic ${topic} takes no message of ${bytes} bytes: max.message.bytes`) }
+      return { refused: new TooLarge(topic, bytes) }
     }
     for (const part of [messages.slice(0, half), messages.slice(half)]) {
       const [outcome = {}] = await sendAll([{ ...piece, messages: part, bytes: bytesOf(part) }])
@@ -205,13 +206,13 @@ function bytesOf(messages: readonly Message[]): number {
   return messages.reduce((sum, message) => sum + sizeOf(message), 0)
 }
 
-function sizeOf({ key, value, headers = {} }: Message): number {
+function sizeOf({ key, value, raw, headers = {} }: Message): number {
   return Object.entries(headers).reduce(
     (sum, [name, text]) => sum + Buffer.byteLength(name) + Buffer.byteLength(text) + 10,
-    Buffer.byteLength(key) + Buffer.byteLength(value) + OVERHEAD_BYTES,
+    Buffer.byteLength(key) + (raw?.length ?? Buffer.byteLength(value)) + OVERHEAD_BYTES,
   )
 }
 
-function encoded({ key, value, headers }: Message): KafkaMessage {
-  return { key, value, ...(headers && { headers: { ...headers } }) }
+function encoded({ key, value, raw, headers }: Message): KafkaMessage {
+  return { key, value: raw ?? value, ...(headers && { headers: { ...headers } }) }
 }
