@@ -11,6 +11,7 @@ import {
   type ProjectionEngineOptions,
   skipEvent,
 } from './engine.ts'
+import { unfedProjections } from './fed.ts'
 import type { Projection } from './port.ts'
 import { awaitRebuild, dumpRows, rebuild, requestRebuild } from './rebuild.ts'
 
@@ -63,6 +64,18 @@ const tables = async () =>
   ).map(({ name }) => name)
 const generations = () =>
   ledger.db.query(`select name, generation, state from projections where state <> 'retired' order by name, generation`)
+
+test('who feeds a projection can be seen, and that nobody does', async () => {
+  const both = ['accounts', 'counts']
+  const one = await started({ projections: [accountsProjection] })
+  const two = await started({ projections: [countsProjection] })
+  await until('both are fed', async () => (await unfedProjections(ledger.db, both)).length === 0)
+  await one.stop()
+  expect(await unfedProjections(ledger.db, both)).toEqual(['accounts'])
+  expect(await unfedProjections(ledger.db, ['counts'])).toEqual([])
+  await two.stop()
+  expect(await unfedProjections(ledger.db, both)).toEqual(both)
+})
 
 describe('a rebuild', () => {
   test('makes the same rows, and drops the old tables after a while', async () => {

@@ -10,11 +10,15 @@ import { isDatabaseClaimed } from '../platform/single.ts'
 import type { Database } from '../platform/sql.ts'
 import { openStorage } from '../platform/storage.ts'
 import { projections } from '../projections/all.ts'
+import { unfedProjections } from '../projections/fed.ts'
 import { awaitRebuild, rebuild, requestRebuild } from '../projections/rebuild.ts'
 import { claimRestoredEventStore } from '../services/event-log/claim.ts'
 
 /** Milliseconds to wait for a process that has the data directory and is no platform at work: one that starts, stops or rebuilds. */
 const PATIENCE = 15_000
+
+/** Milliseconds without a projector after which it is said; a new leader takes over sooner. */
+const WITHOUT_PROJECTOR = 5_000
 
 /**
  * `npm run rebuild [-- name ...]`: builds these read models, or all, from the log's start. A running platform is asked to, and goes on
@@ -87,9 +91,27 @@ async function askPlatform(db: Database, names: readonly string[], signal: Abort
   const done = new AbortController()
   const either = AbortSignal.any([signal, done.signal])
   try {
-    await Promise.race([awaitRebuild(db, await requestRebuild(db, names), either), platformEnded(db, either)])
+    const asked = await requestRebuild(db, names)
+    void tellWithoutProjector(db, names, either)
+    await Promise.race([awaitRebuild(db, asked, either), platformEnded(db, either)])
   } finally {
     done.abort()
+  }
+}
+
+/** Says, once for each time, that nobody feeds what is to be built: other roles run, and what was asked for waits. */
+async function tellWithoutProjector(db: Database, names: readonly string[], signal: AbortSignal): Promise<void> {
+  let since = performance.now()
+  for (let said = false; !signal.aborted; await pause(500, signal)) {
+    const unfed = await unfedProjections(db, names).catch(() => [])
+    if (unfed.length === 0) {
+      since = performance.now()
+      said = false
+    } else if (!said && performance.now() - since >= WITHOUT_PROJECTOR && !signal.aborted) {
+      said = true
+      console.log(`  No projector seems to run: nobody has taken up ${unfed.join(', ')}`)
+      console.log('  The request is kept, and done when a projector starts; waiting may be interrupted (Ctrl-C)')
+    }
   }
 }
 

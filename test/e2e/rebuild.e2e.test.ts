@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { openDatabase } from '../../platform/postgres.ts'
+import { createPostgresEventStore, eventStoreMigration } from '../../platform/event-store/postgres.ts'
+import { migrate } from '../../platform/migrations.ts'
+import { claimDatabase } from '../../platform/single.ts'
 import { projections } from '../../projections/all.ts'
+import { createProjectionEngine } from '../../projections/engine.ts'
 import { runCommand, temporaryFolder } from '../support/command.ts'
 import { type EventLog, newEventLog } from '../support/event-log.ts'
 import { caller, login } from '../support/platform.ts'
+import { freshDatabase } from '../support/postgres.ts'
+import { quiet } from '../support/quiet.ts'
 
 const ADMIN = { username: 'admin', password: 'admin-password' }
 const all = projections.map(({ name }) => name)
@@ -87,3 +94,30 @@ describe('npm run rebuild', () => {
     expect(errors).toBe(`There is no read model sagas. There are: ${all.join(', ')}\n`)
   })
 })
+
+test('npm run rebuild beside roles of which none is a projector says so, and is done when one starts', async () => {
+  const database = await freshDatabase()
+  const db = await openDatabase({ connection: database.url, log: quiet })
+  await migrate(db, [eventStoreMigration])
+  const store = createPostgresEventStore({ db, log: quiet })
+  const engine = () => createProjectionEngine({ db, store, projections, log: quiet })
+  const before = engine()
+  await before.start()
+  await before.stop()
+  const claim = await claimDatabase(db, { alone: false, log: quiet })
+  const env = { DATABASE_URL: database.url, JWT_SECRET: 'a'.repeat(64), MASTER_KEY: 'a'.repeat(64) }
+  const rebuilding = runCommand('scripts/rebuild.ts', ['users', 'cases'], { cwd: '/', env })
+  await rebuilding.said(/No projector seems to run: nobody has taken up cases, users\n.*The request is kept/)
+  const projector = engine()
+  await projector.start()
+  expect(await rebuilding.ended).toMatchObject({
+    code: 0,
+    errors: '',
+    output: expect.stringContaining('Switched 2 of 2'),
+  })
+  await projector.stop()
+  await claim.release()
+  await store.stop()
+  await db.close()
+  await database.drop()
+}, 60_000)

@@ -1,0 +1,22 @@
+import type { Sql } from '../platform/sql.ts'
+
+/**
+ * Which of these projections nobody feeds, in the version that is live: no process holds the lock under which `engine/term.ts` leads
+ * them. Between two leaders that is so for a moment.
+ */
+export async function unfedProjections(sql: Sql, names: readonly string[]): Promise<readonly string[]> {
+  const rows = await sql.query<{ name: string }>(
+    `with live as (
+       select name, max(version) as version from projections where state = 'live' and name = any ($1::text[]) group by name
+     )
+     select name from live where not exists (
+       select from pg_locks
+       where locktype = 'advisory' and granted and objsubid = 1
+         and database = (select oid from pg_database where datname = current_database())
+         and (classid::bigint << 32 | objid::bigint)
+           = hashtextextended('projector of ' || name || '@' || version || ' alone', 0)
+     ) order by name`,
+    [names],
+  )
+  return rows.map(({ name }) => name)
+}
