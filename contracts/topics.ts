@@ -48,7 +48,7 @@ export const commandMessage = z.object({
     .min(1)
     .max(MOST_OF_COMMAND_ID)
     .describe(
-      'Names the command among all of the same user: one id has one effect, however often it comes. Without control characters',
+      'Names the command among all of the same user: one id has one effect, however often it comes. Without control characters, and without a token',
     ),
   type: z.enum(COMMAND_TYPES),
   token: z.string().describe('An API token (tl_...) of a user who may start runs'),
@@ -75,7 +75,10 @@ export const replyMessage = z.object({
   state: z.enum(['success', 'fail', 'error', 'cancelled']).nullable().describe('Verdict of the run'),
   message: z.string().describe('In Chinese, for people'),
   code: z.string().optional().describe('Of a refusal: as stable as its message is not'),
-  fields: z.record(z.string(), z.array(z.string())).optional().describe('Of a refusal: what is wrong, by field'),
+  fields: z
+    .record(z.string(), z.array(z.string()))
+    .optional()
+    .describe('Of a refusal: the first of what is wrong, by field'),
 })
 export type Reply = z.output<typeof replyMessage>
 

@@ -78,10 +78,10 @@ const TOPICS: readonly Topic[] = [
       { version: MESSAGE_VERSION, id: 'build-1742-stop', type: 'CancelRun', token: 'tl_7_...', data: { record: 17 } },
     ],
     more: [
-      `A command is carried out once for its \`id\` and the user of its token, however often it is delivered, on whichever partition, and with whatever other type and data: the first delivery counts, and each repeat is told the first outcome again. What the first asked for is kept encrypted until there is an outcome, the outcome for good. A refusal is an outcome; only a token that does not count leaves nothing.`,
+      `A command is carried out once for its \`id\` and the user of its token, however often it is delivered, on whichever partition, and with whatever other type and data: the first delivery counts, and each repeat is told the first outcome again. What the first asked for is kept encrypted until there is an outcome, the outcome for good. A refusal is an outcome; only a token that does not count leaves nothing. What a command has started is never told as refused: a repeat is accepted though the token has been revoked since, or has a lesser role.`,
       `A token acts as over REST, in its role: who may not start runs is refused. Logins' tokens do not count. Commands are taken as fast as gateways can carry them out: what is sent faster waits in the topic, and \`RATE_LIMIT\`, which refuses, does not concern them. What fails for a passing reason (a store that is away) is tried again; what fails without any that is known is given up after ten times, with \`internal_error\`.`,
       `The token, and what \`data\` lays over an environment's variables, stand in the topic in clear for as long as it keeps messages: let nobody but gateways read it, encrypt the connection (\`KAFKA_TLS\`), and give the topic a shorter retention of its own.`,
-      `Where no \`correlation-id\` comes, the command's \`id\` takes its place, if it may stand there.`,
+      `Where no \`correlation-id\` comes, the command's \`id\` takes its place, if it may stand there. A header that holds a token counts for none.`,
       ...COMMAND_TYPES.flatMap((type) => [
         `### \`data\` of ${type}`,
         type === 'CancelRun'
@@ -121,7 +121,7 @@ const TOPICS: readonly Topic[] = [
       },
     ],
     more: [
-      `Messages and codes are those of the REST call. A reply never holds a token. Two users who take the same \`id\` read each other's replies: take what nobody else has, as a UUID or the name of the build.`,
+      `Messages and codes are those of the REST call, cut where they are long: a message to 2,000 characters, fields to the first 20 with 5 texts of 200 characters each, a field's name to 100; \`…\` ends what was cut. A topic that takes less gets a reply without \`fields\`. A reply never holds a token: \`******\` stands for one that a refusal would quote. Two users who take the same \`id\` read each other's replies: take what nobody else has, as a UUID or the name of the build.`,
     ],
   },
   {
@@ -157,7 +157,7 @@ const TOPICS: readonly Topic[] = [
   {
     name: deadOf(COMMANDS_TOPIC),
     means:
-      'Commands that nobody can be answered about: no JSON, no object, or without a usable `id`. The text itself is dropped, for it may hold a token or the value of a variable, and so are its key and its headers: length and hash tell the sender which it was.',
+      'Commands that nobody can be answered about: no JSON, no object, without a usable `id`, or with a token in it. The text itself is dropped, for it may hold a token or the value of a variable, and so are its key and its headers: length and hash tell the sender which it was.',
     writtenBy: 'role `gateway`',
     readBy: 'people',
     key: 'none',
@@ -198,7 +198,7 @@ export async function topicsDocument(): Promise<string> {
     '<!-- Made by `npm run docs:topics` from contracts/topics.ts and contracts/integration.ts. -->',
     'What goes over Kafka (`MESSAGE_LOG=kafka`). Every message is JSON in UTF-8. `KAFKA_TOPIC_PREFIX` stands before the name of each topic and group. Topics are made when they are first used, with `KAFKA_PARTITIONS`, `KAFKA_REPLICATION` and `KAFKA_RETENTION`, unless they are there already.',
     `\`version\` is ${MESSAGE_VERSION} and may be left out of what comes from outside. Members are added without another version: pass over what you do not know.`,
-    `What a consumer of the platform cannot read goes to the topic's \`.dead\` with the reason as a header, and stops nothing: \`${deadOf(COMMANDS_TOPIC)}\` as told below, \`${deadOf(RUNS_TOPIC)}\` as it came: its value byte for byte, its headers as text, the first of each name. What is too large for the topic, or cannot be unpacked, is put there as its size and hash alone, \`{"bytes", "sha256"}\`, without its key. Nothing is consumed from there.`,
+    `What a consumer of the platform cannot read goes to the topic's \`.dead\` with the reason as a header, and stops nothing: \`${deadOf(COMMANDS_TOPIC)}\` as told below, \`${deadOf(RUNS_TOPIC)}\` as it came: its value byte for byte, its headers as text, the first of each name. What is too large for the topic, or cannot be unpacked, is put there as its size and hash alone, \`{"version", "bytes", "sha256"}\`, without its key. Nothing is consumed from there.`,
     'Batches may be packed with GZIP, Snappy, LZ4 or ZSTD. One that unpacks to more than 64 MiB is put aside as a whole: a stand-in for each of its messages, with the size and the hash of the batch.',
     table(
       ['Header', 'Meaning'],
