@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { type Config, ConfigError, readConfig } from '../platform/config.ts'
+import { DataDirectoryInUse } from '../platform/data-directory.ts'
 import { esdbAddress } from '../platform/event-store/esdb/address.ts'
 import { openEventStore } from '../platform/event-store/open.ts'
 import { createPostgresEventStore } from '../platform/event-store/postgres.ts'
 import { createLogger, type Logger } from '../platform/logger.ts'
-import { claimDatabase } from '../platform/single.ts'
+import { claimDatabase, DatabaseInUse } from '../platform/single.ts'
 import { openStorage } from '../platform/storage.ts'
 import { moveEvents } from '../services/event-log/move.ts'
 
@@ -13,7 +14,7 @@ const TOLD_EVERY = 2_000
 
 /**
  * `npm run migrate-store`: moves the events of the database at DATABASE_URL, or of the embedded one in DATA_DIR, to the EventStoreDB at
- * EVENTSTOREDB_URL, which must be empty or hold what an earlier try has copied. No process of the platform may run on the database.
+ * EVENTSTOREDB_URL, which must hold no events of Testledger, or what an earlier try has copied; those of others are passed over. No process of the platform may run on the database.
  * Stopped at any moment it goes on there when it is run again; only its last step, when both logs have the same hash, gives the database
  * to EventStoreDB. Exits 2 for a wrong configuration, 1 when it could not finish.
  */
@@ -25,6 +26,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const stopping = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.abort(new Interrupted()))
   try {
+    if (!process.env.EVENTSTOREDB_URL) throw new ConfigError(['EVENTSTOREDB_URL: required: where the events are to go'])
     // What it copies to is what the platform will run on; roles are of no matter to it.
     const config = readConfig({
       ...process.env,
@@ -40,6 +42,15 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+/** The claims of a platform say how to run beside it, which is no way for a copy. */
+function unlessInUse(error: unknown): never {
+  if (error instanceof DatabaseInUse || error instanceof DataDirectoryInUse) {
+    const owner = error instanceof DataDirectoryInUse ? ` (process ${error.pid} has ${error.directory})` : ''
+    throw new Error(`The platform runs on this database${owner}: stop every process of the platform first.`)
+  }
+  throw error
+}
+
 class Interrupted extends Error {
   constructor() {
     super('Interrupted: the platform runs on Postgres as before. Run it again, and it goes on where it stopped.')
@@ -52,10 +63,10 @@ async function perform(config: Config, log: Logger, stopping: AbortController): 
   }
   const stops: (() => Promise<void>)[] = []
   try {
-    const storage = await openStorage(config, [], log)
+    const storage = await openStorage(config, [], log).catch(unlessInUse)
     stops.push(storage.stop)
     const { db } = storage
-    const claim = await claimDatabase(db, { alone: true, log })
+    const claim = await claimDatabase(db, { alone: true, log }).catch(unlessInUse)
     stops.push(claim.release)
     void claim.lost.then((error) => stopping.abort(error))
     void storage.died.then((reason) => stopping.abort(new Error(reason)))

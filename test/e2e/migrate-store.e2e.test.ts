@@ -13,6 +13,7 @@ import { dumpRows } from '../../projections/rebuild.ts'
 import { type Command, type Ended, runCommand } from '../support/command.ts'
 import { type EsdbDouble, startEsdbDouble } from '../support/esdb-double.ts'
 import { eventsThere } from '../support/event-log.ts'
+import { urlOf } from '../support/postgres.ts'
 import { type PlatformProcess, startProcess, tryStart } from '../support/platform-process.ts'
 import { quiet } from '../support/quiet.ts'
 import { startTarget } from '../support/target.ts'
@@ -112,7 +113,7 @@ describe('npm run migrate-store', () => {
     })
     expect(await migrate({ EVENTSTOREDB_URL: '' }).ended).toMatchObject({
       code: 2,
-      errors: expect.stringContaining('EVENTSTOREDB_URL'),
+      errors: 'The configuration is wrong:\n  EVENTSTOREDB_URL: required: where the events are to go\n',
     })
   }, 60_000)
 
@@ -121,6 +122,14 @@ describe('npm run migrate-store', () => {
     await work(platform)
     const refused = await migrate().ended
     expect(refused).toMatchObject({ code: 1, errors: expect.stringContaining(dataDir) })
+    expect(refused.errors).toContain('stop every process of the platform first')
+    const embedded = embeddedConnection(dataDir)
+    if (embedded === undefined) throw new Error('no database')
+    const beside = { DATABASE_URL: urlOf(embedded), JWT_SECRET: 'a'.repeat(64), MASTER_KEY: 'a'.repeat(64) }
+    expect(await migrate(beside).ended).toMatchObject({
+      code: 1,
+      errors: 'The platform runs on this database: stop every process of the platform first.\n',
+    })
     await inDatabase(async (db) => {
       const store = createPostgresEventStore({ db, log: quiet })
       await fill(store, 150, 40)
