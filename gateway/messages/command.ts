@@ -8,6 +8,7 @@ import {
   MOST_OF_COMMAND_ID,
   type UnreadableCommand,
 } from '../../contracts/topics.ts'
+import type { Message } from '../../platform/message-log/port.ts'
 import { decodeBody, type Fields } from '../rest/body.ts'
 import { integer, jsonObject, oneOf, validate } from '../rest/schema.ts'
 import { holdsToken } from './secrecy.ts'
@@ -76,8 +77,7 @@ function fieldsOfJson(text: string): Fields {
   return decodeBody(Buffer.from(text), 'application/json') as Fields
 }
 
-/** What is kept of a message that cannot be read. */
-export function tracesOf(text: string): UnreadableCommand {
-  const bytes = Buffer.from(text)
+/** What is kept of a message that cannot be read: size and hash of the bytes that came. */
+export function tracesOf({ value, raw: bytes = Buffer.from(value) }: Message): UnreadableCommand {
   return { version: MESSAGE_VERSION, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
 }

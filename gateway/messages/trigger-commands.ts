@@ -87,7 +87,7 @@ export function startTriggerCommands(deps: {
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
       log.warn({ topic: COMMANDS_TOPIC, reason: error.message }, 'a command cannot be read, and is put aside')
-      return { park: error.message, instead: { key: '', value: JSON.stringify(tracesOf(message.value)) } }
+      return { park: error.message, instead: { key: '', value: JSON.stringify(tracesOf(message)) } }
     }
   }
 

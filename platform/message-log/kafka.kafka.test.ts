@@ -249,6 +249,7 @@ describeWithKafka('Kafka', () => {
         for (const { key, value, headers } of dead) {
           expect(key).toBe('')
           expect(JSON.parse(value)).toEqual({
+            version: 1,
             bytes: expect.any(Number),
             sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
           })
@@ -276,7 +277,11 @@ describeWithKafka('Kafka', () => {
     const seen = await consumeSome(topic, 2, ({ value }) => (value === large ? { park: 'r'.repeat(2_000) } : 'done'))
     expect(seen.map(({ value }) => value.length)).toEqual([large.length, 6])
     const [dead] = await consumeSome(`${topic}.dead`, 1)
-    expect(JSON.parse(dead?.value ?? '')).toEqual({ bytes: large.length, sha256: sha256(Buffer.from(large)) })
+    expect(JSON.parse(dead?.value ?? '')).toEqual({
+      version: 1,
+      bytes: large.length,
+      sha256: sha256(Buffer.from(large)),
+    })
     expect(dead).toMatchObject({ key: '', headers: { reason: expect.stringMatching(/^r{1000} \(too large/) } })
     await one.stop()
   })

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { KafkaMessage } from 'kafkajs'
+import { MESSAGE_VERSION } from '../../../contracts/topics.ts'
 import type { Message } from '../port.ts'
 import { standsFor, unreadable, type Unreadable } from './stand-in-batch.ts'
 
@@ -40,5 +41,5 @@ function unread(what: Unreadable): Decoded {
 
 /** What is put aside instead of what cannot be, or need not be, as it came. The reason is its header, as of all that is put aside. */
 export function standInFor({ bytes, sha256 }: Unreadable): Message {
-  return { key: '', value: JSON.stringify({ bytes, sha256 }) }
+  return { key: '', value: JSON.stringify({ version: MESSAGE_VERSION, bytes, sha256 }) }
 }

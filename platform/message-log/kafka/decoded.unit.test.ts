@@ -28,6 +28,10 @@ describe('what Kafka hands over', () => {
     expect(lane).toBeUndefined()
     expect(unreadable?.reason).toMatch(/cannot be read: RangeError/)
     expect(standIn.key).toBe('')
-    expect(JSON.parse(standIn.value)).toEqual({ bytes: 21, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) })
+    expect(JSON.parse(standIn.value)).toEqual({
+      version: 1,
+      bytes: 21,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    })
   })
 })
