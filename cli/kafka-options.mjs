@@ -60,10 +60,13 @@ function saslOf({ KAFKA_SASL_MECHANISM: name, KAFKA_SASL_USERNAME: username, KAF
 
 /**
  * @param {string | undefined} given
+ * @param {string} token that the command is sent with
  * @returns {string} one of its own where none is given
  */
-export function commandId(given) {
+export function commandId(given, token) {
   if (given === undefined) return `testledger-run-${randomUUID()}`
+  // The platform answers no such command: the id stands in the reply.
+  if (given.includes(token)) throw new UsageError(`--id holds the token, which everybody would read (${SEE})`)
   const fits = given.trim() !== '' && given.isWellFormed() && !/\p{Cc}/u.test(given)
   if (fits && Array.from(given).length <= MOST_OF_ID - '-cancel'.length) return given
   throw new UsageError(

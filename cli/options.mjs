@@ -161,7 +161,7 @@ function runOptions(values, environment) {
   if (server === '' && file) throw new UsageError(`--${file.format} needs --server: reports are not on Kafka (${SEE})`)
   if (!('token' in account)) throw new UsageError(`set TESTLEDGER_TOKEN: over Kafka only an API token counts (${SEE})`)
   const command = {
-    id: commandId(one('id')),
+    id: commandId(one('id'), account.token),
     token: account.token,
     kafka: kafkaOf(kafka, one('kafka-prefix'), environment),
   }

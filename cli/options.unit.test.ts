@@ -130,6 +130,7 @@ describe('over Kafka', () => {
     ['an id that is blank', ['--kafka', 'h:1', '--id', ' '], {}, '--id is not 1 to'],
     ['an id that is too long', ['--kafka', 'h:1', '--id', 'x'.repeat(249)], {}, '--id is not 1 to'],
     ['an id of several lines', ['--kafka', 'h:1', '--id', 'a\nb'], {}, '--id is not 1 to'],
+    ['an id with the token in it', ['--kafka', 'h:1', '--id', 'b tl_1'], {}, '--id holds the token'],
     ['a report without a server', ['--kafka', 'h:1', '--html', 'f'], {}, '--html needs --server'],
     ['an id without Kafka', ['--server', 'http://h', '--id', 'x'], {}, '--id belongs to --kafka'],
     [
