@@ -129,3 +129,17 @@ test(
   },
   START_MS,
 )
+
+test(
+  'a process whose connections to the database fall silent is not ready, and names the address',
+  async () => {
+    await door.open()
+    const { url, process } = await launch()
+    await process.ready
+    await untilReady(url, 200)
+    door.silence({ forNew: true })
+    const { checks } = (await untilReady(url, 503)) as Body
+    expect(checks.database.reason).toContain(`Postgres at 127.0.0.1:${door.port}/`)
+  },
+  START_MS,
+)
