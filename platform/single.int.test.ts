@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { freshDatabase, type TestDatabase } from '../test/support/postgres.ts'
 import { quiet } from '../test/support/quiet.ts'
+import { ADVISORY_LOCKS } from './advisory-locks.ts'
 import { openDatabase } from './postgres.ts'
 import { claimDatabase, isDatabaseClaimed } from './single.ts'
 import type { Database } from './sql.ts'
@@ -51,13 +52,20 @@ test('a claim whose connection is cut is made again', async () => {
 
 test('who finds another platform there when its connection is back has lost', async () => {
   const claim = await claimDatabase(db, alone)
-  // The other one waits for its turn, and comes first.
-  const other = claimDatabase(db, { ...alone, patienceMs: 20_000 })
-  const taken = other.then(() => true)
-  do await cut()
-  while (!(await Promise.race([taken, new Promise<false>((resolve) => setTimeout(resolve, 20, false))])))
-  const { name } = await claim.lost
-  expect(name).toBe('DatabaseInUse')
+  const rival = await db.session({ name: 'rival' })
+  // In line for the lock, it is next when the connection is cut.
+  const taken = rival.query(`select pg_advisory_lock(${ADVISORY_LOCKS.platform})`)
+  while (!(await isAwaited())) await new Promise((resolve) => setTimeout(resolve, 10))
+  await cut()
+  await taken
+  expect((await claim.lost).name).toBe('DatabaseInUse')
   await claim.release()
-  await (await other).release()
+  await rival.close()
 })
+
+async function isAwaited(): Promise<boolean> {
+  const rows = await db.query(
+    `select 1 from pg_locks where locktype = 'advisory' and objid = ${ADVISORY_LOCKS.platform} and not granted`,
+  )
+  return rows.length > 0
+}
