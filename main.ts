@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import { certainlyAmong, clientOf } from './gateway/address.ts'
 import { countAnswers } from './gateway/answers.ts'
+import { TOPICS } from './contracts/topics.ts'
 import { createApp } from './gateway/app.ts'
 import { type Front, openFront } from './gateway/front.ts'
 import { docsRoutes } from './gateway/rest/docs.ts'
@@ -139,9 +140,16 @@ async function untilReady({ config, store, models, messages, log, has }: Ground,
     untilReached(work, { log, signal, waiting: () => {} }).catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
+  const topics = reached(async () => {
+    // Nothing to send makes the topic all the same.
+    if (config.kafka) for (const topic of TOPICS) await messages.publish(topic, [])
+  }).catch((error: unknown) => {
+    // Brokers that start may not be enough yet. Whoever publishes or consumes makes what is missing, and says so.
+    log.error({ err: error }, 'topics could not be made')
+  })
   await reached(async () => {
     const head = await store.head()
     while (!signal.aborted && !(await models.passed(head)));
   })
-  if (config.kafka && (has('relay') || has('runner'))) await reached(() => messages.reach())
+  if (has('relay') || has('runner')) await topics
 }

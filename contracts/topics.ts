@@ -17,6 +17,16 @@ export const EVENTS_TOPIC = 'events'
 /** Where a message of a topic that its consumer could not read is put aside. */
 export const deadOf = (topic: string): string => `${topic}.dead`
 
+/** Every topic: they are made at start, so that whoever reads or writes first finds them. */
+export const TOPICS: readonly string[] = [
+  COMMANDS_TOPIC,
+  deadOf(COMMANDS_TOPIC),
+  REPLIES_TOPIC,
+  RUNS_TOPIC,
+  deadOf(RUNS_TOPIC),
+  EVENTS_TOPIC,
+]
+
 /** What `version` says of messages written now. A message of another version is not read; one without is of the first. */
 export const MESSAGE_VERSION = 1
 

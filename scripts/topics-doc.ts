@@ -196,7 +196,7 @@ export async function topicsDocument(): Promise<string> {
   const parts = [
     '# Topics',
     '<!-- Made by `npm run docs:topics` from contracts/topics.ts and contracts/integration.ts. -->',
-    'What goes over Kafka (`MESSAGE_LOG=kafka`). Every message is JSON in UTF-8. `KAFKA_TOPIC_PREFIX` stands before the name of each topic and group. Topics are made when they are first used, with `KAFKA_PARTITIONS`, `KAFKA_REPLICATION` and `KAFKA_RETENTION`, unless they are there already.',
+    'What goes over Kafka (`MESSAGE_LOG=kafka`). Every message is JSON in UTF-8. `KAFKA_TOPIC_PREFIX` stands before the name of each topic and group. Topics are made at start, with `KAFKA_PARTITIONS`, `KAFKA_REPLICATION` and `KAFKA_RETENTION`, unless they are there already.',
     `\`version\` is ${MESSAGE_VERSION} and may be left out of what comes from outside. Members are added without another version: pass over what you do not know.`,
     `What a consumer of the platform cannot read goes to the topic's \`.dead\` with the reason as a header, and stops nothing: \`${deadOf(COMMANDS_TOPIC)}\` as told below, \`${deadOf(RUNS_TOPIC)}\` as it came: its value byte for byte, its headers as text, the first of each name. What is too large for the topic, or cannot be unpacked, is put there as its size and hash alone, \`{"version", "bytes", "sha256"}\`, without its key. Nothing is consumed from there.`,
     'Batches may be packed with GZIP, Snappy, LZ4 or ZSTD. One that unpacks to more than 64 MiB is put aside as a whole: a stand-in for each of its messages, with the size and the hash of the batch.',
