@@ -92,8 +92,8 @@ export const RUN_CHECKS: Readonly<Record<string, Check>> = {
   'a run and its scenes are what their steps came to': (evidence) => {
     const { ran, report, record } = evidence
     const all = report.info.results.flatMap(({ cases }) => cases)
-    const planned = ran.flows.reduce((sum, { kinds }) => sum + kinds.length, 0)
-    const wanted = all.length < planned ? 'cancelled' : stateOf(all)
+    // Cancelled is what somebody wanted to end, though its last step was under way by then and has its result.
+    const wanted = evidence.events.some(({ type }) => type === 'RunCancelRequested') ? 'cancelled' : stateOf(all)
     const states = [endOf(evidence)?.state, record.state, ...report.info.results.map(({ state }) => state)]
     const right = [
       wanted,
