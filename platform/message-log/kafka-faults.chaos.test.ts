@@ -89,7 +89,13 @@ describeWithKafka('Kafka whose broker', () => {
       await expect(open(500).publish(topic, [{ key: 'k', value: 'never' }])).rejects.toThrow(Unavailable)
       broker.thaw()
       await published
-      await log.reach()
+      // It is elected anew as the leader of its own partitions, which takes a moment.
+      while (
+        !(await log.reach().then(
+          () => true,
+          () => false,
+        ))
+      );
     },
     STARTING,
   )
