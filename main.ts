@@ -140,9 +140,10 @@ async function untilReady({ config, store, models, messages, log, has }: Ground,
     untilReached(work, { log, signal, waiting: () => {} }).catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
+  const publishes = has('gateway') || has('relay') || has('runner')
   const topics = reached(async () => {
     // Nothing to send makes the topic all the same.
-    if (config.kafka) for (const topic of TOPICS) await messages.publish(topic, [])
+    if (config.kafka && publishes) for (const topic of TOPICS) await messages.publish(topic, [])
   }).catch((error: unknown) => {
     // Brokers that start may not be enough yet. Whoever publishes or consumes makes what is missing, and says so.
     log.error({ err: error }, 'topics could not be made')

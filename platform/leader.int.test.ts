@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { freshDatabase, type TestDatabase } from '../test/support/postgres.ts'
 import { quiet } from '../test/support/quiet.ts'
 import { type Candidate, lead } from './leader.ts'
+import { aborted } from './pause.ts'
 import { openDatabase } from './postgres.ts'
 import type { Database } from './sql.ts'
 
@@ -24,7 +25,7 @@ afterAll(async () => {
 })
 
 /** A candidate that tells when it begins and ends to lead. */
-function candidate(name: string, told: string[], work: (signal: AbortSignal) => Promise<void> = aborted): Candidate {
+function candidate(name: string, told: string[], work: (signal: AbortSignal) => Promise<unknown> = aborted): Candidate {
   const one = lead(
     db,
     LOCK,
@@ -37,10 +38,6 @@ function candidate(name: string, told: string[], work: (signal: AbortSignal) => 
   )
   candidates.push(one)
   return one
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { within } from './within.ts'
 
 /** Values of a metric's labels. There are few of each: never an id, an address, a URL or what users wrote. */
 type Labels<L extends string> = Readonly<Record<L, string>>
@@ -132,14 +133,4 @@ function processMetrics(): Registry {
     collectDefaultMetrics({ register: ofProcess })
   }
   return ofProcess
-}
-
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
-  try {
-    return await Promise.race([work, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -10,9 +10,10 @@ import {
   types as driverTypes,
 } from 'pg'
 import type { Log } from './log.ts'
-import { pause } from './pause.ts'
+import { aborted, pause } from './pause.ts'
 import { destroy, hangUp, Line, socketOf, unavailable } from './postgres/line.ts'
 import { type Database, DatabaseUnavailable, HEARTBEAT, type Session, type SessionOptions, type Sql } from './sql.ts'
+import { within } from './within.ts'
 
 export type DatabaseOptions = Readonly<{
   /** A URL (`postgres://user:password@host:5432/database`; `postgres://user@/database?host=/folder` for a Unix socket), or its parts. */
@@ -99,7 +100,13 @@ export async function openDatabase({ connection, max = 10, log, limits: other }:
     session: (options) => openSession(config, target, options),
     listen: (channel, wake) => listen(config, target, { channel, wake, log }),
     reach: (mostMs) =>
-      within(where, mostMs, () => withLine((line) => reachForWriting(line, target), { mostMs, alone: true })),
+      // Be it for want of a free connection that it takes longer.
+      within(
+        mostMs,
+        withLine((line) => reachForWriting(line, target), { mostMs, alone: true }),
+      ).catch((error: unknown) => {
+        throw unavailable(where, error)
+      }),
     close: kept.close,
   }
   await database.query('select 1').catch(async (error: unknown) => {
@@ -154,18 +161,6 @@ function keep(pool: Pool, endMs: number): { cutIdle(): void; close(): Promise<vo
       await Promise.race([Promise.all([pool.end(), gone]), late.promise])
       clearTimeout(timer)
     },
-  }
-}
-
-/** `work`, or `DatabaseUnavailable` when it takes longer than `mostMs`, be it for want of a free connection. */
-async function within<T>(where: string, mostMs: number, work: () => Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const reason = new DatabaseUnavailable(where, new Error(`no answer within ${mostMs} ms`))
-  const timer = setTimeout(() => late.reject(reason), mostMs)
-  try {
-    return await Promise.race([work(), late.promise])
-  } finally {
-    clearTimeout(timer)
   }
 }
 
@@ -351,10 +346,6 @@ async function connect(config: ClientConfig, target: Target, setup: string): Pro
     throw unavailable(where, error)
   }
   return { line, hangUp: leave }
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
 }
 
 /** Of the server's types, by number: int8, json and jsonb come as text; arrays of json as arrays of text. */

@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import { pause } from './pause.ts'
+import { aborted, pause } from './pause.ts'
 import { Unavailable } from './unavailable.ts'
 
 const FIRST_PAUSE_MS = 200
@@ -21,17 +21,15 @@ export async function untilReached<T>(
   work: () => Promise<T>,
   { log, signal, waiting }: { log: Log; signal: AbortSignal; waiting: (reason: string) => void },
 ): Promise<T> {
-  const interrupted = Promise.withResolvers<never>()
-  interrupted.promise.catch(() => {})
-  const interrupt = (): void => interrupted.reject(signal.reason as Error)
-  signal.addEventListener('abort', interrupt, { once: true })
+  const interrupted = aborted(signal).then((): never => {
+    throw signal.reason
+  })
+  interrupted.catch(() => {})
   for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
     signal.throwIfAborted()
     try {
       // A server that neither answers nor refuses holds up nobody who wants to go.
-      const done = await Promise.race([work(), interrupted.promise])
-      signal.removeEventListener('abort', interrupt)
-      return done
+      return await Promise.race([work(), interrupted])
     } catch (error) {
       if (signal.aborted) throw signal.reason
       const outage = outageOf(error)

@@ -1,6 +1,6 @@
 import { ADVISORY_LOCKS } from './advisory-locks.ts'
 import type { Log } from './log.ts'
-import { pause } from './pause.ts'
+import { aborted, pause } from './pause.ts'
 import { outageOf } from './reach.ts'
 import type { Database, Session } from './sql.ts'
 
@@ -40,6 +40,8 @@ export async function claimDatabase(
           `select pg_try_advisory_lock${alone ? '' : '_shared'}(${ADVISORY_LOCKS.platform}) as taken`,
         )
         if (row?.taken) return opened
+        // Whoever lets go meanwhile wants no claim any more.
+        signal.throwIfAborted()
         if (Date.now() >= deadline) throw new DatabaseInUse()
       }
     } catch (error) {
@@ -62,14 +64,16 @@ export async function claimDatabase(
   }
 
   const keeping = (async () => {
-    const over = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)))
+    const over = aborted(signal)
     while (!signal.aborted) {
       const reason = await Promise.race([session.lost, over])
       if (signal.aborted || reason === undefined) return
       log.warn({ reason: reason.message }, 'the claim on the database was lost with its connection, and is made again')
       await claimAgain()
     }
-  })().catch((error: unknown) => lost.resolve(error as Error))
+  })().catch((error: unknown) => {
+    if (!signal.aborted) lost.resolve(error as Error)
+  })
 
   return {
     lost: lost.promise,

@@ -1,3 +1,4 @@
+import { aborted } from '../platform/pause.ts'
 import { dispatchLane } from '../services/dispatch.ts'
 import { eventsLane } from '../services/integration-events/lane.ts'
 import { startRelay } from '../services/relay.ts'
@@ -25,11 +26,4 @@ export function startRelayRole(ground: Ground, stops: Stops): void {
     },
   })
   stops.push(() => relay.stop())
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

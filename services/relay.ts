@@ -173,14 +173,19 @@ function keeper(name: string, from: Position, db: Database): Checkpoint {
     written = position
   }
 
-  const writing = (async () => {
-    while (!stopping.signal.aborted) {
-      await pause(KEEP_EVERY, stopping.signal)
-      await write()
+  let writing: Promise<void> | undefined
+
+  async function writeSoon(): Promise<void> {
+    try {
+      while (passed !== written) {
+        await pause(KEEP_EVERY, stopping.signal)
+        await write()
+      }
+    } catch (error) {
+      failure = error
     }
-  })().catch((error: unknown) => {
-    failure = error
-  })
+    writing = undefined
+  }
 
   return {
     get position() {
@@ -189,6 +194,7 @@ function keeper(name: string, from: Position, db: Database): Checkpoint {
     pass(position) {
       if (failure !== undefined) throw failure
       passed = position
+      writing ??= writeSoon()
     },
     async close() {
       stopping.abort()

@@ -15,7 +15,7 @@ import { stopIdlePolling } from './kafka/polling.ts'
 import { createPublisher } from './kafka/publisher.ts'
 import { createSockets } from './kafka/sockets.ts'
 import { createTopics } from './kafka/topics.ts'
-import { within } from './kafka/within.ts'
+import { within } from '../within.ts'
 import type { Handled, Message, MessageLog, Subscription } from './port.ts'
 
 /** Milliseconds until a consumer that broke off begins anew, from failure to failure; and how long one must have lasted to begin with the first. */

@@ -6,7 +6,7 @@ import { BrokenOff } from './errors.ts'
 import type { Handling } from './handling.ts'
 import { type Link, METADATA_MS, type OpenLink, type Patience } from './link.ts'
 import { Partition } from './partition.ts'
-import { within } from './within.ts'
+import { within } from '../../within.ts'
 
 /** Milliseconds between two notes to the broker of how far the group is. */
 const COMMIT_MS = 1_000

@@ -6,7 +6,7 @@ import type { Message } from '../port.ts'
 import { isProducerOver, isRefusal, isTooLarge, isTopicGone, TooLarge } from './errors.ts'
 import { type Link, METADATA_MS, type OpenLink, type Patience } from './link.ts'
 import type { Topics } from './topics.ts'
-import { Late, within } from './within.ts'
+import { Late, within } from '../../within.ts'
 
 /** Bytes of one request: below the 1 MiB that topics take by default, even when all of it is for one partition. */
 const MOST_BYTES = 900_000
@@ -103,7 +103,7 @@ export function createPublisher(deps: {
   async function send(pieces: readonly Piece[]): Promise<void> {
     const deadline = Math.min(...pieces.map((piece) => piece.deadline))
     let pauseMs = FIRST_PAUSE_MS
-    let why: unknown = new Late()
+    let why: unknown = new Late(patienceMs)
     for (;;) {
       const left = deadline - performance.now()
       if (left <= 0 || stopped.signal.aborted) {
