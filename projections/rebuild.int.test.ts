@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { pause } from '../platform/pause.ts'
+import type { Database } from '../platform/sql.ts'
 import { startChild } from '../test/support/child.ts'
 import { accountsProjection, countsProjection, type Ledger, openLedger } from '../test/support/ledger.ts'
 import { freshDatabase, type TestDatabase } from '../test/support/postgres.ts'
@@ -63,7 +64,9 @@ const tables = async () =>
     )
   ).map(({ name }) => name)
 const generations = () =>
-  ledger.db.query(`select name, generation, state from projections where state <> 'retired' order by name, generation`)
+  ledger.db.query<{ name: string; generation: number; state: string }>(
+    `select name, generation, state from projections where state <> 'retired' order by name, generation`,
+  )
 
 test('who feeds a projection can be seen, and that nobody does', async () => {
   const both = ['accounts', 'counts']
@@ -223,6 +226,41 @@ describe('a rebuild', () => {
     await rebuild({ db, store, projections, log: quiet, names: ['accounts'] })
     expect((await platform.status()).leads).toBe(true)
     await until('it has switched', async () => platform.table('accounts') === 'accounts_v1_g3')
+  })
+
+  test('is done once for one request, also when the list of open ones was read just before it was switched to', async () => {
+    const read = Promise.withResolvers<void>()
+    const waitsForRead: Projection = {
+      ...countsProjection,
+      apply: async (sql, table, events) => {
+        if (table('counts') === 'counts_v1_g2') await read.promise
+        await countsProjection.apply(sql, table, events)
+      },
+    }
+    let reads: 'before' | 'late' | 'after' = 'before'
+    const late: Database = {
+      ...ledger.db,
+      query: async (text, values) => {
+        const rows = await ledger.db.query<never>(text, values)
+        if (!text.includes('from rebuild_requests where done_at is null')) return rows
+        if (reads === 'late') reads = 'after'
+        if (reads === 'before' && (await generations()).some(({ state }) => state === 'building')) {
+          read.resolve()
+          await until('it is switched to', async () =>
+            (await generations()).some(({ generation, state }) => generation === 2 && state === 'live'),
+          )
+          // That it is live is in the database a moment before the projector takes note of it.
+          await pause(100, AbortSignal.timeout(100))
+          reads = 'late'
+        }
+        return rows
+      },
+    }
+    await ledger.write(30)
+    await started({ db: late, projections: [waitsForRead] })
+    await awaitRebuild(ledger.db, await requestRebuild(ledger.db, ['counts']))
+    await until('the open ones were read again', async () => reads === 'after')
+    expect(await generations()).toEqual([{ name: 'counts', generation: 2, state: 'live' }])
   })
 
   test('whose projector is killed in the middle is begun again by the next, and leaves nothing half', async () => {

@@ -27,9 +27,17 @@ export async function createMissing(db: Database, projections: readonly Projecti
   })
 }
 
-/** Starts a new generation beside the live one. A half-built one that was left by a kill, its request still open, is dropped first. */
-export async function startBuilding(db: Database, projection: Projection): Promise<Member> {
+/**
+ * Starts a new generation beside the live one; `undefined` when no request for it is open (any more). A half-built one that was left by
+ * a kill, its request still open, is dropped first.
+ */
+export async function startBuilding(db: Database, projection: Projection): Promise<Member | undefined> {
   return changing(db, async (sql) => {
+    const [asked] = await sql.query(
+      'select 1 from rebuild_requests where name = $1 and version = $2 and done_at is null limit 1',
+      [projection.name, projection.version],
+    )
+    if (asked === undefined) return undefined
     await dropGenerations(sql, `name = $1 and version = $2 and state = 'building'`, [
       projection.name,
       projection.version,

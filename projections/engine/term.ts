@@ -159,7 +159,9 @@ export class Term {
     for (const { name, version } of rows) {
       const led = this.led.get(name)
       if (led === undefined || led.building !== undefined || led.live.projection.version !== version) continue
+      // One that was switched to since the list was read has answered its requests: `startBuilding` looks again.
       led.building = await startBuilding(db, led.live.projection)
+      if (led.building === undefined) continue
       led.building.skips = led.live.skips
       started.push(led.building)
     }
