@@ -6,7 +6,7 @@ import { aborted } from './pause.ts'
 import { openDatabase } from './postgres.ts'
 import type { Database } from './sql.ts'
 
-const LOCK = { name: 'tested', number: 9_001 }
+const LOCK = { name: 'tested', key: 9_001 }
 
 let database: TestDatabase
 let db: Database
@@ -62,7 +62,7 @@ test('a lead whose connection is cut is over, and one of the two has it again', 
   await until(() => first.leads)
   const second = candidate('second', told)
   await db.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'testledger tested'
-    and pid in (select pid from pg_locks where locktype = 'advisory' and objid = ${LOCK.number} and granted)`)
+    and pid in (select pid from pg_locks where locktype = 'advisory' and objid = ${LOCK.key} and granted)`)
   await until(() => told.length >= 3)
   expect(told.slice(0, 2)).toEqual(['first leads', 'first is over'])
   await until(() => first.leads !== second.leads)

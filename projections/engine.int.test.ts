@@ -251,7 +251,10 @@ describe('rivals', () => {
       'all is applied',
       async () => (await all[0]?.status())?.projections.every(({ position }) => position === head) ?? false,
     )
-    expect(warnings).toContainEqual({ reason: expect.stringContaining('another projector has moved') })
+    expect(warnings).toContainEqual({
+      lock: 'projector',
+      reason: expect.stringContaining('another projector has moved'),
+    })
     for (const engine of all) expect(await counted(engine)).toBe(1_000)
     expect((await all[0]?.status())?.projections.map(({ state }) => state)).toEqual(['running', 'running'])
   })

@@ -1,17 +1,17 @@
 import { type Position, type Recorded, START } from '../contracts/core.ts'
 import { Bell } from '../platform/bell.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
+import { type Candidate, lead } from '../platform/leader.ts'
 import type { Log } from '../platform/log.ts'
 import { migrate } from '../platform/migrations.ts'
-import { pause } from '../platform/pause.ts'
-import type { Database } from '../platform/sql.ts'
+import type { Database, Session } from '../platform/sql.ts'
 import { generationsOf, slowest } from './engine/checkpoints.ts'
 import { createMissing } from './engine/generations.ts'
 import { reasonOf } from './engine/lane.ts'
 import { tableNames } from './engine/member.ts'
 import { Passing } from './engine/passing.ts'
 import { CHANNEL, engineMigrations } from './engine/schema.ts'
-import { Term } from './engine/term.ts'
+import { setLock, Term } from './engine/term.ts'
 import type { Projection, ReadModels } from './port.ts'
 
 export { dropVersionsBefore } from './engine/generations.ts'
@@ -74,8 +74,6 @@ export interface ProjectionEngine extends ReadModels {
   onApplied(listener: (events: readonly Recorded[]) => void): () => void
 }
 
-const LONGEST_PAUSE = 5_000
-
 /** The projections' names, and those of all their tables, must differ from each other. */
 export function createProjectionEngine(options: ProjectionEngineOptions): ProjectionEngine {
   return new Engine(options)
@@ -94,7 +92,8 @@ class Engine implements ProjectionEngine {
   #term: Term | undefined
   #headAtStart: Position = START
   #caughtUp = false
-  #running: Promise<unknown> = Promise.resolve()
+  #candidate: Candidate | undefined
+  #watching: Promise<void> = Promise.resolve()
   #unlisten: () => Promise<void> = () => Promise.resolve()
 
   constructor(options: ProjectionEngineOptions) {
@@ -121,13 +120,14 @@ class Engine implements ProjectionEngine {
     await this.#refresh()
     this.#headAtStart = await store.head()
     this.#unlisten = await db.listen(CHANNEL, () => this.#bell.ring())
-    this.#running = Promise.all([this.#options.feeds ? this.#lead() : undefined, this.#watch()])
+    if (this.#options.feeds) this.#candidate = this.#lead()
+    this.#watching = this.#watch()
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort()
     this.#passing.close()
-    await this.#running
+    await Promise.all([this.#candidate?.stop(), this.#watching])
     await this.#unlisten()
   }
 
@@ -171,12 +171,11 @@ class Engine implements ProjectionEngine {
     return () => void this.#listeners.delete(listener)
   }
 
-  /** Term after term: what ends one is looked at again after a pause, which grows until a term comes to lead. */
-  async #lead(): Promise<void> {
-    const { signal } = this.#stopped
-    let wait = 100
-    while (!signal.aborted) {
-      this.#term = new Term(
+  /** Term after term: what ends one is looked at again after a pause. */
+  #lead(): Candidate {
+    const { db, projections, log } = this.#options
+    const work = async (signal: AbortSignal, session: Session): Promise<void> => {
+      const term = new Term(
         {
           ...this.#options,
           bell: this.#bell,
@@ -187,18 +186,10 @@ class Engine implements ProjectionEngine {
         },
         signal,
       )
-      try {
-        await this.#term.run(() => {
-          wait = 100
-          this.#options.log.info({ lock: 'projector' }, 'this process leads')
-        })
-      } catch (error) {
-        this.#options.log.warn({ reason: reasonOf(error) }, 'projections are given back and taken up again')
-        await pause(wait, signal)
-        wait = Math.min(wait * 2, LONGEST_PAUSE)
-      }
+      this.#term = term
+      await term.run(session)
     }
-    this.#term = undefined
+    return lead(db, setLock(projections), work, log)
   }
 
   /** Sees what other processes have switched to. */

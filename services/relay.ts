@@ -138,7 +138,7 @@ export function startRelay(deps: {
     }
   }
 
-  const lock = { name: 'relay', number: ADVISORY_LOCKS.relay }
+  const lock = { name: 'relay', key: ADVISORY_LOCKS.relay }
   return lead(
     db,
     lock,

@@ -1,6 +1,6 @@
 import type { Position, Recorded } from '../../contracts/core.ts'
 import type { Bell } from '../../platform/bell.ts'
-import { pause } from '../../platform/pause.ts'
+import type { Lock } from '../../platform/leader.ts'
 import type { Session } from '../../platform/sql.ts'
 import type { Projection } from '../port.ts'
 import { generationsOf, namesAndVersions, recordStop } from './checkpoints.ts'
@@ -24,17 +24,20 @@ export type TermOptions = Omit<LaneOptions, 'events'> &
     switched(member: Member): void
   }>
 
-/** How often a standby looks whether the leader's locks are free. */
-const COMPETE_MILLISECONDS = 200
+/** What a projector of exactly these projections, in these versions, must hold before it feeds any of them. */
+export function setLock(projections: readonly Projection[]): Lock {
+  const set = projections.map(({ name, version }) => `${name}@${version}`).toSorted()
+  return { name: 'projector', key: `projector of ${set.join(' ')}` }
+}
 
 type Led = { live: Member; building: Member | undefined }
 
 /**
- * One time of leadership, from competing for it to giving everything back.
+ * One time of leadership, until everything is given back.
  *
- * A projector first holds the lock of its code's whole set of projections, so that of processes with the same code one has all or none;
- * then that of each projection in its version, so that old and new code, side by side during a deployment, each feed what
- * the other does not. The locks belong to a connection: a process that dies has let go at once. They only keep projectors
+ * A projector that leads holds the lock of its code's whole set of projections (`setLock`), so that of processes with the same code one
+ * has all or none; here it takes that of each projection in its version, so that old and new code, side by side during a deployment, each
+ * feed what the other does not. The locks belong to a connection: a process that dies has let go at once. They only keep projectors
  * out of each other's way; what keeps rows right is the conditional move of the checkpoint.
  *
  * Any trouble (a lost connection, a rival) ends the term, and the next one starts from what is stored.
@@ -57,21 +60,16 @@ export class Term {
     this.#tip = this.#lane('', [])
   }
 
-  /** Leads until its signal is aborted; throws what ended the term otherwise. `elected` is called once it leads. */
-  async run(elected: () => void): Promise<void> {
+  /** Feeds until its signal is aborted; throws what ended the term otherwise. Its projections are locked on `session`. */
+  async run(session: Session): Promise<void> {
     const { db, store, bell, pollMilliseconds, retiredMilliseconds } = this.#options
-    const lock = await db.session({ name: 'projector', heartbeat: true })
-    void lock.lost.then((error) => this.#fail(error))
     const over = this.#over
     try {
-      await this.#compete(lock)
-      if (over.aborted) return
-      elected()
       this.#tip = this.#lane(await store.head(), [])
       this.#start(this.#tip.follow(over))
       while (!over.aborted) {
         const { rung } = bell
-        await this.#takeLocks(lock)
+        await this.#takeLocks(session)
         await this.#readSkips()
         await this.#startRebuilds()
         await dropRetired(db, retiredMilliseconds)
@@ -84,7 +82,6 @@ export class Term {
       await Promise.all(this.#lanes)
       this.led.clear()
       this.#options.progressed()
-      await lock.close().catch(() => {})
     }
     if (this.#failure !== undefined) throw this.#failure.error
   }
@@ -94,25 +91,12 @@ export class Term {
     this.#end.abort()
   }
 
-  /** Waits in standby until the lock of this code's set is held, or the term is over. */
-  async #compete(lock: Session): Promise<void> {
-    const set = this.#options.projections.map(({ name, version }) => `${name}@${version}`).toSorted()
-    while (!this.#over.aborted) {
-      const [row] = await lock.query<{ held: boolean }>(
-        'select pg_try_advisory_lock(hashtextextended($1, 0)) as held',
-        [`projector of ${set.join(' ')}`],
-      )
-      if (row?.held === true) return
-      await pause(COMPETE_MILLISECONDS, this.#over)
-    }
-  }
-
   /** Takes over each projection whose lock is free. */
-  async #takeLocks(lock: Session): Promise<void> {
+  async #takeLocks(session: Session): Promise<void> {
     const { db, projections, progressed } = this.#options
     const missing = projections.filter(({ name }) => !this.led.has(name))
     if (missing.length === 0) return
-    const rows = await lock.query<{ name: string; held: boolean }>(
+    const rows = await session.query<{ name: string; held: boolean }>(
       `select name, pg_try_advisory_lock(hashtextextended('projector of ' || name || '@' || version || ' alone', 0)) as held
        from unnest($1::text[], $2::integer[]) as m (name, version)`,
       namesAndVersions(missing),
