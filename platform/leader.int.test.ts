@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { freshDatabase, type TestDatabase } from '../test/support/postgres.ts'
 import { quiet } from '../test/support/quiet.ts'
+import { until } from '../test/support/until.ts'
 import { type Candidate, lead } from './leader.ts'
 import { aborted } from './pause.ts'
 import { openDatabase } from './postgres.ts'
@@ -40,32 +41,28 @@ function candidate(name: string, told: string[], work: (signal: AbortSignal) => 
   return one
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
 test('one leads, and another when it stops', async () => {
   const told: string[] = []
   const first = candidate('first', told)
-  await until(() => first.leads)
+  await until('it leads', () => first.leads)
   const second = candidate('second', told)
   await new Promise((resolve) => setTimeout(resolve, 600))
   expect([first.leads, second.leads]).toEqual([true, false])
   await first.stop()
-  await until(() => second.leads)
+  await until('the other leads', () => second.leads)
   expect(told).toEqual(['first leads', 'first is over', 'second leads'])
 })
 
 test('a lead whose connection is cut is over, and one of the two has it again', async () => {
   const told: string[] = []
   const first = candidate('first', told)
-  await until(() => first.leads)
+  await until('it leads', () => first.leads)
   const second = candidate('second', told)
   await db.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'testledger tested'
     and pid in (select pid from pg_locks where locktype = 'advisory' and objid = ${LOCK.key} and granted)`)
-  await until(() => told.length >= 3)
+  await until('one leads again', () => told.length >= 3)
   expect(told.slice(0, 2)).toEqual(['first leads', 'first is over'])
-  await until(() => first.leads !== second.leads)
+  await until('one leads', () => first.leads !== second.leads)
 })
 
 test('work that fails is taken up again', async () => {
@@ -78,7 +75,7 @@ test('work that fails is taken up again', async () => {
     }
     await aborted(signal)
   })
-  await until(() => told.length >= 2)
+  await until('it has begun again', () => told.length >= 2)
   expect(told).toEqual(['one leads', 'one leads'])
 })
 

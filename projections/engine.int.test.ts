@@ -1,60 +1,17 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { START } from '../contracts/core.ts'
 import type { EventStore } from '../platform/event-store/port.ts'
-import { pause } from '../platform/pause.ts'
 import type { Database } from '../platform/sql.ts'
-import { accountsProjection, countsProjection, type Ledger, openLedger } from '../test/support/ledger.ts'
-import { freshDatabase, type TestDatabase } from '../test/support/postgres.ts'
+import { enginesOnLedger, projections } from '../test/support/engines.ts'
+import { accountsProjection, countsProjection, openLedger } from '../test/support/ledger.ts'
+import { freshDatabase } from '../test/support/postgres.ts'
 import { quiet } from '../test/support/quiet.ts'
-import { createProjectionEngine, type ProjectionEngine, type ProjectionEngineOptions, skipEvent } from './engine.ts'
+import { until } from '../test/support/until.ts'
+import { createProjectionEngine, type ProjectionEngine, skipEvent } from './engine.ts'
 import type { Projection } from './port.ts'
 import { dumpRows } from './rebuild.ts'
 
-const projections = [accountsProjection, countsProjection]
-
-let fresh: TestDatabase
-let ledger: Ledger
-let engines: ProjectionEngine[]
-
-beforeEach(async () => {
-  fresh = await freshDatabase()
-  ledger = await openLedger(fresh.url)
-  engines = []
-})
-afterEach(async () => {
-  await Promise.all(engines.map((engine) => engine.stop()))
-  await ledger.close()
-  await fresh.drop()
-})
-
-function engineOf(options: Partial<ProjectionEngineOptions> = {}): ProjectionEngine {
-  const engine = createProjectionEngine({
-    db: ledger.db,
-    store: ledger.store,
-    projections,
-    log: quiet,
-    retryPauses: [1, 1],
-    pollMilliseconds: 50,
-    ...options,
-  })
-  engines.push(engine)
-  return engine
-}
-
-async function started(options: Partial<ProjectionEngineOptions> = {}): Promise<ProjectionEngine> {
-  const engine = engineOf(options)
-  await engine.start()
-  return engine
-}
-
-/** Asks again and again until it is so: `what` must name what is waited for. */
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = AbortSignal.timeout(15_000)
-  while (!(await condition())) {
-    if (deadline.aborted) throw new Error(`waited in vain until ${what}`)
-    await pause(10, deadline)
-  }
-}
+const { engineOf, ledger, started } = enginesOnLedger({ retryPauses: [1, 1] })
 
 const counted = async (engine: ProjectionEngine) =>
   Number((await engine.query<{ events: string }>(`select events from ${engine.table('counts')}`))[0]?.events)

@@ -1,61 +1,17 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { pause } from '../platform/pause.ts'
 import type { Database } from '../platform/sql.ts'
 import { startChild } from '../test/support/child.ts'
-import { accountsProjection, countsProjection, type Ledger, openLedger } from '../test/support/ledger.ts'
-import { freshDatabase, type TestDatabase } from '../test/support/postgres.ts'
+import { enginesOnLedger, projections } from '../test/support/engines.ts'
+import { accountsProjection, countsProjection } from '../test/support/ledger.ts'
 import { quiet } from '../test/support/quiet.ts'
-import {
-  createProjectionEngine,
-  dropVersionsBefore,
-  type ProjectionEngine,
-  type ProjectionEngineOptions,
-  skipEvent,
-} from './engine.ts'
+import { until } from '../test/support/until.ts'
+import { dropVersionsBefore, type ProjectionEngine, skipEvent } from './engine.ts'
 import { unfedProjections } from './fed.ts'
 import type { Projection } from './port.ts'
 import { awaitRebuild, dumpRows, rebuild, requestRebuild } from './rebuild.ts'
 
-const projections = [accountsProjection, countsProjection]
-
-let fresh: TestDatabase
-let ledger: Ledger
-let engines: ProjectionEngine[]
-
-beforeEach(async () => {
-  fresh = await freshDatabase()
-  ledger = await openLedger(fresh.url)
-  engines = []
-})
-afterEach(async () => {
-  await Promise.all(engines.map((engine) => engine.stop()))
-  await ledger.close()
-  await fresh.drop()
-})
-
-async function started(options: Partial<ProjectionEngineOptions> = {}): Promise<ProjectionEngine> {
-  const { db, store } = ledger
-  const engine = createProjectionEngine({
-    db,
-    store,
-    projections,
-    log: quiet,
-    retryPauses: [],
-    pollMilliseconds: 50,
-    ...options,
-  })
-  engines.push(engine)
-  await engine.start()
-  return engine
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = AbortSignal.timeout(15_000)
-  while (!(await condition())) {
-    if (deadline.aborted) throw new Error(`waited in vain until ${what}`)
-    await pause(10, deadline)
-  }
-}
+const { ledger, started } = enginesOnLedger({ retryPauses: [] })
 
 const tables = async () =>
   (
@@ -265,7 +221,7 @@ describe('a rebuild', () => {
 
   test('whose projector is killed in the middle is begun again by the next, and leaves nothing half', async () => {
     await ledger.write(20_000)
-    const child = startChild('projector-process.ts', [fresh.url])
+    const child = startChild('projector-process.ts', [ledger.url])
     expect(await child.line()).toBe('started')
     const standby = await started()
     expect(await standby.passed(await ledger.store.head(), 20_000)).toBe(true)
