@@ -48,8 +48,8 @@ test('one service builds the image, and the others take what it has made', () =>
 })
 
 describe.each(roles)('%s', (_name, service) => {
-  test('every variable is one that the platform knows', () => {
-    const known = Object.keys(VARIABLES)
+  test('every variable is one that the platform knows, or the client of EventStoreDB', () => {
+    const known = [...Object.keys(VARIABLES), 'no_grpc_proxy']
     expect(Object.keys(service.environment).filter((name) => !known.includes(name))).toEqual([])
     const image = Object.keys(imageEnvironment()).filter((name) => name !== 'NODE_ENV')
     expect(image.filter((name) => !known.includes(name))).toEqual([])
@@ -69,6 +69,11 @@ describe.each(roles)('%s', (_name, service) => {
     const [, advertised] = services.kafka?.environment.KAFKA_ADVERTISED_LISTENERS?.split('PLAINTEXT://') ?? []
     expect(kafka?.brokers).toEqual([advertised])
     expect(services.kafka?.environment.KAFKA_LISTENERS).toContain(`PLAINTEXT://:${advertised?.split(':')[1]},`)
+  })
+
+  test('it asks no proxy for EventStoreDB, though Docker may tell every container of one', () => {
+    const { no_grpc_proxy: direct, EVENTSTOREDB_URL: url = '' } = service.environment
+    expect(direct).toBe(new URL(url).hostname)
   })
 
   test('it waits for every store, and is asked whether it is ready', () => {

@@ -19,6 +19,11 @@ import { divided, readComposeFile, type Service } from './compose-file.ts'
 import { type Container, type Image, layImage } from './image.ts'
 import { finalStage, only, ROOT } from './image-files.ts'
 
+/** Docker tells them to every container where its own configuration has them; what they name leads to nothing that is ours. */
+const PROXIES = Object.fromEntries(
+  ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map((name) => [name, 'http://127.0.0.1:9']),
+)
+
 describeWithKafka('the services of docker-compose.yml, as processes', () => {
   let folder: string
   let image: Image
@@ -48,6 +53,7 @@ describeWithKafka('the services of docker-compose.yml, as processes', () => {
     const here: Readonly<Record<string, string>> = {
       'postgres:5432': `127.0.0.1:${door.port}`,
       'eventstore:2113': new URL(double.url).host,
+      eventstore: new URL(double.url).hostname,
       'kafka:9092': brokers.join(','),
     }
     const prefix = `compose-${randomBytes(4).toString('hex')}.`
@@ -56,7 +62,7 @@ describeWithKafka('the services of docker-compose.yml, as processes', () => {
       ports.set(name, port)
       const told = Object.entries(service.environment).map(([key, value]) => [key, moved(value, here)])
       const own = { PORT: String(port), KAFKA_TOPIC_PREFIX: prefix }
-      containers.set(name, await image.run({ ...Object.fromEntries(told), ...own }))
+      containers.set(name, await image.run({ ...PROXIES, ...Object.fromEntries(told), ...own }))
     }
   }, 180_000)
 
