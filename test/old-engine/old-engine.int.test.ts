@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { parseTargetDeny } from '../../services/runner/case/deny.ts'
+import { createInterpreters, type Interpreters } from '../../services/runner/interpreters.ts'
 import { givenPool } from '../../services/runner/sandbox/given-sandbox.ts'
 import type { SandboxPool } from '../../services/runner/sandbox/pool.ts'
 import { differingFields, meantFor, sideBySide } from './compare.ts'
@@ -12,7 +14,7 @@ import { readGroups, type Scene } from './scene.ts'
 
 type Recorded = Readonly<{ name: string; of: string; seen: ObservedScene & Readonly<{ crash?: string }> }>
 
-/** Scenes under way at once: most of their time is waiting for the start of an interpreter. */
+/** Scenes under way at once. They share interpreters as scenes of one run do, which in the old engine were all in one process. */
 const AT_ONCE = 3
 /** Milliseconds for one scene on a machine that has much else to do. */
 const SCENE_MS = 120_000
@@ -24,8 +26,17 @@ for (const group of groups.keys()) fixtures.set(group, await recorded(group))
 const documented = await documentedDifferences()
 
 let pool: SandboxPool
+let interpreters: Interpreters
 beforeAll(() => {
-  pool = givenPool({ size: AT_ONCE })
+  pool = givenPool({ size: 0 })
+  const { signal } = new AbortController()
+  interpreters = createInterpreters({
+    sandboxes: pool,
+    most: AT_ONCE,
+    db: [],
+    targetDeny: parseTargetDeny(''),
+    signal,
+  })
 })
 
 const scenes = [...groups.values()].flat()
@@ -36,7 +47,7 @@ function observed(scene: Scene): Promise<ObservedScene> {
   const at = scenes.indexOf(scene)
   for (const next of scenes.slice(at, at + AT_ONCE)) {
     if (underWay.has(next)) continue
-    const running = runHere(next, pool)
+    const running = runHere(next, interpreters)
     // Its own test asks for it, later.
     running.catch(() => undefined)
     underWay.set(next, running)
@@ -46,6 +57,7 @@ function observed(scene: Scene): Promise<ObservedScene> {
 
 afterAll(async () => {
   await Promise.allSettled(underWay.values())
+  await interpreters.close()
   await pool.stop()
 })
 

@@ -9,7 +9,7 @@ import { normalised, type ObservedScene } from './observed.ts'
 import { sceneFor, textOf, type Scene, type SceneToRun } from './scene.ts'
 import { startTarget, type Target } from './target.ts'
 
-/** Runs a scene in this engine, with a target and an interpreter of its own. */
+/** Runs a scene in this engine, with a target of its own and an interpreter from `pool`. */
 export async function runHere(scene: Scene, pool: Pick<SandboxPool, 'open'>): Promise<ObservedScene> {
   const target = await startTarget(scene.answers)
   try {
