@@ -10,12 +10,18 @@ declare global {
   var stopSharedServers: (() => Promise<void>) | undefined
 }
 
+/**
+ * Nothing here outlives the machine: what a process writes, others see whether the disk has it or not. Tests that kill a server start one
+ * of their own, which is as careful as the platform's.
+ */
+const UNSYNCED = { fsync: 'off', full_page_writes: 'off' }
+
 /** Offers every test process a Postgres server and a Kafka broker; what no test asks for is not started. */
 export default async function globalSetup(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'testledger-run-'))
   const stop = await offerServers(folder, {
     async postgres() {
-      const { connection, stop } = await startTestPostgres()
+      const { connection, stop } = await startTestPostgres(UNSYNCED)
       return { server: connection, stop }
     },
     async kafka() {

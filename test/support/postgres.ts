@@ -12,12 +12,12 @@ export interface TestPostgres {
   stop(): Promise<void>
 }
 
-/** Starts a server in a new temporary folder, which `stop` removes. */
-export async function startTestPostgres(): Promise<TestPostgres> {
+/** Starts a server in a new temporary folder, which `stop` removes; `settings` beside and instead of the platform's. */
+export async function startTestPostgres(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
   const dataDir = await mkdtemp(join(tmpdir(), 'testledger-test-'))
   const removeFolder = () => rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
   try {
-    const server = await startEmbeddedPostgres({ dataDir, log: quiet })
+    const server = await startEmbeddedPostgres({ dataDir, log: quiet, settings })
     return { connection: server.connection, stop: () => server.stop().then(removeFolder) }
   } catch (error) {
     await removeFolder()
@@ -36,7 +36,7 @@ export interface TestDatabase {
 export async function freshDatabase(): Promise<TestDatabase> {
   const server = await sharedServer<EmbeddedConnection>('postgres')
   const name = `test_${randomBytes(8).toString('hex')}`
-  await query(urlOf(server), `create database ${name} template template0`)
+  await query(urlOf(server), `create database ${name} template template0 strategy file_copy`)
   return {
     url: urlOf({ ...server, database: name }),
     drop: async () => void (await query(urlOf(server), `drop database if exists ${name} with (force)`)),
