@@ -12,6 +12,8 @@ let project: number
 let env: number
 /** The record of a run of a task with two scenes of one name. */
 let record: number
+/** What the path `/held` waits for. */
+const held = Promise.withResolvers<void>()
 
 const SECRET = 'hunter2-is-secret'
 const HOSTILE = `</script><b>"'&\u202e\u0007`
@@ -21,6 +23,7 @@ beforeAll(async () => {
   target = await startTarget((seen, response) => {
     response.setHeader('Content-Type', 'text/plain; charset=utf-8')
     if (seen.url === '/drop') response.destroy()
+    else if (seen.url === '/held') void held.promise.then(() => response.end())
     else response.end(seen.url === '/long' ? '长'.repeat(100_000) : `${HOSTILE} ${String(seen.headers['x-token'])}`)
   })
   project = await platform.made('/api/testPro/projects/', { name: 'p', leader: 'l' })
@@ -149,8 +152,7 @@ describe('refusals', () => {
 })
 
 test('a run under way says so, in a file of what there is of it', async () => {
-  const slow = await newCase('slow', { setup_script: 'import time; time.sleep(3)' })
-  const scene = await newScene([await newCase('first'), slow])
+  const scene = await newScene([await newCase('first'), await newCase('second', {}, '/held')])
   const { body } = await platform.call('POST', '/api/testFlow/scenes/run/?wait=false', { env, scene })
   const id = body.record as number
   while ((await report('', id)).body.info.all === 0) await pause(20)
@@ -159,4 +161,5 @@ test('a run under way says so, in a file of what there is of it', async () => {
   expect(await textsAt(page, "//li//span[@class='name']")).toEqual(['first'])
   expect(await junitFaults(xml)).toEqual([])
   expect(await textsAt(xml, '//error/@message')).toEqual([expect.stringContaining('运行尚未结束')])
+  held.resolve()
 }, 60_000)
