@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
@@ -7,7 +8,7 @@ import { type EsdbDouble, startEsdbDouble } from '../../test/support/esdb-double
 import type { Log } from '../log.ts'
 import { Unavailable } from '../unavailable.ts'
 import { createEsdbEventStore } from './esdb.ts'
-import { type EventStore, WrongExpectedRevision } from './port.ts'
+import { type Draft, type EventStore, MAX_APPEND_BYTES, WrongExpectedRevision } from './port.ts'
 
 /** How long a call of an impatient store may be silent. The other stores have time, so that no slow machine is taken for a fault. */
 const IMPATIENT = 2_000
@@ -107,12 +108,32 @@ describe('the EventStoreDB event store, through the real client', () => {
       expect(await store.load(stream)).toHaveLength(1)
     })
 
-    test('that repeats what is not replicated yet, which a server drops until it times out, is found', async () => {
+    test('that repeats what cannot be read yet, which a server drops until its time has passed, is found', async () => {
+      const [stream, drafts] = [newStream(), [draft(0), draft(1)]]
+      double.indexAfter(500)
+      const [one, other] = await Promise.all([store, open()].map((each) => each.append(stream, 'none', drafts)))
+      expect(one).toEqual(other)
+      expect(one?.recorded).toEqual(await store.load(stream))
+    })
+
+    test('is refused when what is in its way can be read, which a server shows after it has refused', async () => {
       const stream = newStream()
-      const details = 'Operation timed out: Prepare phase timeout.'
-      double.nextAppend({ fault: 'status', code: status.ABORTED, details, committed: true })
-      const { recorded } = await store.append(stream, 'none', [draft(0), draft(1)])
-      expect(recorded).toEqual(await store.load(stream))
+      await store.append(stream, 'none', [draft(0)])
+      double.indexAfter(500)
+      const writers = [store, open(), open()].map(async (each, n) => {
+        const refused = await each.append(stream, 0n, [draft(n)]).catch((error: unknown) => error)
+        if (!(refused instanceof Error)) return 'stored'
+        expect(refused).toBeInstanceOf(WrongExpectedRevision)
+        return (await each.load(stream)).length
+      })
+      expect((await Promise.all(writers)).toSorted()).toEqual([2, 2, 'stored'])
+    })
+
+    test('of as many events as one may hold is no larger than a server takes', async () => {
+      const one: Draft = { ...draft(0), type: 'T'.repeat(40), data: {} }
+      const count = Math.floor(MAX_APPEND_BYTES / (JSON.stringify(one.data) + JSON.stringify(one.meta)).length)
+      const drafts = Array.from({ length: count }, (_, n) => ({ ...one, id: draft(n).id }))
+      expect((await store.append(newStream(), 'none', drafts)).revision).toBe(BigInt(count - 1))
     })
 
     test('goes to the new leader', async () => {
@@ -191,6 +212,24 @@ describe('the EventStoreDB event store, through the real client', () => {
       })
       expect(revisions(seen)).toEqual(Array.from({ length: count }, (_, n) => BigInt(n)))
       expect(double.calls.subscribe).toBe(2)
+    })
+
+    test('that is busy for long takes no other call down with it, and goes on where it was', async () => {
+      const [stream, count] = [newStream(), 2_000]
+      const text = 'x'.repeat(500)
+      for (let n = 0; n < count; n += 100) {
+        const drafts = Array.from({ length: 100 }, () => ({ ...draft(n), data: { text } }))
+        await store.append(stream, n === 0 ? 'none' : BigInt(n - 1), drafts)
+      }
+      double.stallFor(3_500)
+      let busy = true
+      const seen = await take(store, START, count, async () => {
+        if (busy) await setTimeout(5_000)
+        busy = false
+      })
+      expect(revisions(seen)).toEqual(Array.from({ length: count }, (_, n) => BigInt(n)))
+      expect(double.cut).toBe(0)
+      expect(said).toEqual([])
     })
 
     test('leaves nothing behind in the connection when it is not listened to any more', async () => {
@@ -368,12 +407,33 @@ describe('the EventStoreDB event store, through the real client', () => {
     expect(double.calls).toMatchObject({ append: 0, batchAppend: 1 })
     await client.dispose()
   })
+
+  test('the double knows positions of events alone, and appends of a mebibyte, as a server does', async () => {
+    const client = EventStoreDBClient.connectionString(double.url)
+    const { recorded } = await store.append(newStream(), 'none', [draft(0), draft(1)])
+    const amid = BigInt(recorded[0]?.position ?? '') + 1n
+    const within = { commit: amid, prepare: amid }
+    const unknown = { type: 'unknown' }
+    await expect(all(client.readAll({ fromPosition: within }))).rejects.toMatchObject(unknown)
+    await expect(all(client.subscribeToAll({ fromPosition: within }))).rejects.toMatchObject(unknown)
+    const large = jsonEvent({ type: 'Tested', data: { text: 'x'.repeat(1024 * 1024) } })
+    // Credentials make it a call of its own.
+    const refused = client.appendToStream('large', [large], { credentials: { username: 'u', password: 'p' } })
+    await expect(refused).rejects.toMatchObject({ type: 'maximum-append-size-exceeded', maxAppendSize: 1024 * 1024 })
+    await client.dispose()
+  })
 })
 
 const noBytes = { isJson: false, data: Buffer.from('\xff', 'latin1'), metadata: Buffer.from('{') }
 
 function addressOf({ url }: EsdbDouble): string {
   return /\/\/([^?]+)/.exec(url)?.[1] ?? ''
+}
+
+async function all<T>(stream: AsyncIterable<T>): Promise<readonly T[]> {
+  const found: T[] = []
+  for await (const item of stream) found.push(item)
+  return found
 }
 
 function revisions(events: readonly Recorded[]): bigint[] {
@@ -407,7 +467,7 @@ async function whenAvailable<T>(call: () => Promise<T>): Promise<T> {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (!holds()) await setTimeout(5)
 }
 
 /** An error with all that led to it, as a log would print it. */

@@ -17,6 +17,8 @@ function openAt(url: string, stop: () => Promise<void>) {
 
 eventStoreContract('EventStoreDB (its double)', async () => {
   const double = await startEsdbDouble()
+  // As a server does: some milliseconds for the disk, the other nodes and the index.
+  double.indexAfter(5)
   return openAt(double.url, () => double.stop())
 })
 

@@ -34,12 +34,19 @@ import { type Draft, type EventStore, MAX_FOLLOW_BATCH, WrongExpectedRevision } 
 
 /** How long a call may be silent. */
 const DEADLINE = 10_000
-/** How long is looked for what an append without answer may have left. */
+/** How long is looked for what an append without answer may have left, and for what a refused one met. */
 const DOUBT = 2_000
+/** Pauses between two looks for it. */
+const [FIRST_LOOK, LONGEST_LOOK] = [2, 50]
 /** Pauses before a call is made again that found no connection, or no leader: the client looks for the node anew meanwhile. */
 const AGAIN = [20, 100, 400]
 /** Pauses before a subscription is opened again that was dropped and had handed out nothing; one that had is opened at once. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [100, 5_000]
+/**
+ * How long a reader may hold a batch until its subscription is given up. Kestrel, which carries EventStoreDB, cuts a connection, with all calls
+ * on it, when a client takes nothing of a response for five seconds (`MinResponseDataRate`).
+ */
+const LONGEST_HOLD = 2_000
 /** How long a batch may grow while there is more in the log: a server sends events one by one. */
 const CATCH_UP_PATIENCE = 5
 const TOLD_AGAIN = 60_000
@@ -151,7 +158,7 @@ export function createEsdbEventStore({
     if (last === undefined) throw new WrongExpectedRevision(stream, expected)
     const failure = await send(stream, expected, proposals(drafts, events, last))
     // An answer names the last position alone, and does not tell a repeat from what it repeats; without an answer all is unknown.
-    const first = expected === 'none' ? 0n : expected + 1n
+    const first = nextTo(expected)
     const budget = failure instanceof Unavailable ? Math.min(deadline, DOUBT) : deadline
     const stands = await read(stream, first, events.length, budget).catch((error: unknown) => {
       throw failure instanceof Unavailable ? failure : error
@@ -172,9 +179,27 @@ export function createEsdbEventStore({
       )
       return success ? undefined : new WrongExpectedRevision(stream, expected)
     } catch (error) {
-      if (error instanceof WrongExpectedVersionError) return new WrongExpectedRevision(stream, expected)
+      if (error instanceof WrongExpectedVersionError) {
+        const [next, actual] = [nextTo(expected), error.actualVersion]
+        // What knows less than the writer, as a node that has only just begun to lead, may have denied what it holds itself.
+        await readable(stream, typeof actual === 'bigint' && actual > next ? actual : next)
+        return new WrongExpectedRevision(stream, expected)
+      }
       if (error instanceof Unavailable) return error
       throw error
+    }
+  }
+
+  /**
+   * Waits, not for ever, until the event at `revision` can be read. A server refuses by what it has accepted, and shows it a little later,
+   * when it is on disk, with most nodes and in the index: whoever was refused and read again would find nothing new, and be refused again.
+   */
+  async function readable(stream: StreamId, revision: bigint): Promise<void> {
+    const end = performance.now() + Math.min(deadline, DOUBT)
+    let look = FIRST_LOOK
+    while ((await read(stream, revision, 1)).length === 0 && performance.now() < end && !stopped.signal.aborted) {
+      await pause(look, stopped.signal)
+      look = Math.min(2 * look, LONGEST_LOOK)
     }
   }
 
@@ -209,20 +234,27 @@ export function createEsdbEventStore({
     })
     while (!signal.aborted) {
       let reason = `${server} ended the subscription`
+      const held = new AbortController()
       try {
-        for await (const events of subscribe(position, signal)) {
+        for await (const events of subscribe(position, AbortSignal.any([signal, held.signal]))) {
           // What the server hands out again to a new subscription was seen already.
           const fresh = events.filter((event) => BigInt(event.position) > position)
           const last = fresh.at(-1)
           if (last === undefined) continue
           position = BigInt(last.position)
           wait = 0
-          yield fresh
+          const holding = setTimeout(() => held.abort(), LONGEST_HOLD)
+          try {
+            yield fresh
+          } finally {
+            clearTimeout(holding)
+          }
         }
       } catch (error) {
         reason = new Unavailable(server, error).message
       }
       if (signal.aborted) return
+      if (held.signal.aborted) continue
       tell(reason)
       await pause(wait, signal)
       wait = Math.min(Math.max(wait * 2, FIRST_PAUSE), LONGEST_PAUSE)
@@ -248,7 +280,11 @@ export function createEsdbEventStore({
     subscription.on('fellBehind', () => {
       live = false
     })
-    const end = (): void => void subscription.destroy()
+    const end = (): void => {
+      subscription.destroy()
+      // What is left of it would wait in the connection for ever.
+      subscription.unsubscribe().catch(() => {})
+    }
     signal.addEventListener('abort', end)
     try {
       if (signal.aborted) return
@@ -258,8 +294,7 @@ export function createEsdbEventStore({
       }
     } finally {
       signal.removeEventListener('abort', end)
-      // What is left of it would wait in the connection for ever.
-      subscription.unsubscribe().catch(() => {})
+      end()
     }
   }
 
@@ -323,6 +358,11 @@ function proposals(drafts: readonly Draft[], events: readonly Encoded[], last: s
     const metadata: Beside = { at: later(last, events[index]?.at ?? ''), meta }
     return jsonEvent({ id, type, data: data as Record<string, unknown>, metadata })
   })
+}
+
+/** The revision of the first event of an append. */
+function nextTo(expected: Expected): bigint {
+  return expected === 'none' ? 0n : expected + 1n
 }
 
 /** Says the same thing once a minute: a server drops readers that lag, and one that is away is looked for every few seconds. */

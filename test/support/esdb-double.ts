@@ -19,12 +19,18 @@ export interface EsdbDouble {
   readonly log: Log
   readonly calls: Calls
   readonly openSubscriptions: number
+  /** Connections that the double has cut. */
+  readonly cut: number
   /** What happens to the next appends, one fault each. */
   nextAppend(...faults: readonly AppendFault[]): void
   /** The next subscription begins with so many events that its client has seen already. */
   repeatEvents(count: number): void
   /** Ends the subscriptions that are open, as a server does that shuts one down. */
   dropSubscriptions(): void
+  /** How long a client may take nothing of a response until its connection is cut. */
+  stallFor(milliseconds: number): void
+  /** What is appended from now on can be read, and is answered, so many milliseconds after it was accepted. */
+  indexAfter(milliseconds: number): void
   /** From now on reads of streams give no positions. */
   forgetPositions(): void
   /** Calls are taken, and answered when it resumes. */
@@ -47,7 +53,7 @@ export async function startEsdbDouble(): Promise<EsdbDouble> {
   const faults = new Faults()
   const calls: Calls = { read: 0, subscribe: 0, append: 0, batchAppend: 0 }
   const sockets = new Set<Socket>()
-  let port = 0
+  let [port, cut] = [0, 0]
   const node: Node = {
     log,
     faults,
@@ -55,7 +61,11 @@ export async function startEsdbDouble(): Promise<EsdbDouble> {
     subscriptions: new Set(),
     address: () => ({ host: HOST, port }),
     disconnect(peer) {
-      for (const socket of sockets) if (`${socket.remoteAddress}:${socket.remotePort}` === peer) socket.destroy()
+      for (const socket of sockets) {
+        if (`${socket.remoteAddress}:${socket.remotePort}` !== peer || socket.destroyed) continue
+        socket.destroy()
+        cut++
+      }
     },
   }
   const server = new Server({
@@ -101,12 +111,21 @@ export async function startEsdbDouble(): Promise<EsdbDouble> {
     get openSubscriptions() {
       return node.subscriptions.size
     },
+    get cut() {
+      return cut
+    },
     nextAppend: (...next) => faults.nextAppend(...next),
     repeatEvents(count) {
       faults.repeated = count
     },
     dropSubscriptions() {
       for (const end of node.subscriptions) end({ code: status.CANCELLED, details: 'shutting down' })
+    },
+    stallFor(milliseconds) {
+      faults.longestStall = milliseconds
+    },
+    indexAfter(milliseconds) {
+      log.indexAfter = milliseconds
     },
     forgetPositions() {
       faults.positionless = true

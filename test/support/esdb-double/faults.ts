@@ -21,6 +21,8 @@ export class Faults {
   repeated = 0
   /** How many events a subscriber at the log's end may lag behind while its connection takes no more; then it is dropped. */
   readonly mostLag = 64
+  /** Milliseconds that a response may wait until its client takes more of it (Kestrel's `MinResponseDataRate`). */
+  longestStall = 5_000
   /** Events whose position is not given on reads of streams, as servers before 22.6 do. */
   positionless = false
   #awake: Promise<void> = Promise.resolve()

@@ -59,9 +59,14 @@ export function streamsService(node: Node) {
       call.end()
       return
     }
-    for (const entry of options === undefined ? [] : asked(log, options, entries)) {
+    const found = options === undefined ? [] : asked(log, options, entries)
+    if (found === undefined) {
+      call.emit('error', { code: status.UNKNOWN, details: 'Unexpected ReadAllResult: Error' })
+      return
+    }
+    for (const entry of found) {
       if (gone.aborted) return
-      await send(call, readEvent(entry, { positionless: faults.positionless && stream !== undefined }), gone)
+      await send(node, call, readEvent(entry, { positionless: faults.positionless && stream !== undefined }), gone)
     }
     call.end()
   }
@@ -153,34 +158,62 @@ export function gossipService(node: Node) {
 type Failure = { code: number; details: string; metadata?: Metadata }
 type Appending = Readonly<{ stream: string; expected: ExpectedRevision; events: readonly Proposed[] }>
 
+/** `MaxAppendSize` and `CommitTimeoutMs` as a server has them that was told nothing else. */
+const [MAX_APPEND_SIZE, COMMIT_TIMEOUT] = [1024 * 1024, 2_000]
+const COMMIT_TIMED_OUT: Failure = { code: status.ABORTED, details: 'Operation timed out: Commit phase timeout.' }
+const TOO_LARGE: Failure = {
+  code: status.INVALID_ARGUMENT,
+  details: `Maximum Append Size of ${MAX_APPEND_SIZE} Exceeded.`,
+  metadata: Metadata.fromHttp2Headers({
+    exception: 'maximum-append-size-exceeded',
+    'maximum-append-size': String(MAX_APPEND_SIZE),
+  }),
+}
+
 /** The verdict on an append, or what goes wrong with it instead. */
 async function judge(node: Node, peer: string, appending: Appending): Promise<Verdict | Failure | 'nothing'> {
   const { log, faults } = node
   await faults.awake
-  const { stream, expected, events } = appending
   const fault = faults.append()
-  if (fault === undefined) return log.append(stream, expected, events)
-  return withFault(node, peer, fault, () => log.append(stream, expected, events))
+  if (fault === undefined) return commit(log, appending)
+  return withFault(node, peer, fault, () => commit(log, appending))
+}
+
+/** Accepted at once, and told when it can be read. */
+async function commit(log: Log, { stream, expected, events }: Appending): Promise<Verdict | Failure> {
+  if (bytesOf(events) > MAX_APPEND_SIZE) return TOO_LARGE
+  const verdict = log.append(stream, expected, events)
+  if (verdict.outcome === 'unready') {
+    await setTimeout(COMMIT_TIMEOUT)
+    return COMMIT_TIMED_OUT
+  }
+  if (verdict.outcome !== 'wrong') await log.readable(verdict.position)
+  return verdict
+}
+
+/** What a server counts, and its metadata, which it means to count. */
+function bytesOf(events: readonly Proposed[]): number {
+  return events.reduce((sum, { type, data, metadata }) => sum + 2 * type.length + data.length + metadata.length, 0)
 }
 
 async function withFault(
   node: Node,
   peer: string,
   fault: AppendFault,
-  commit: () => Verdict,
+  commits: () => Promise<Verdict | Failure>,
 ): Promise<Verdict | Failure | 'nothing'> {
   switch (fault.fault) {
     case 'dropped':
-      if (fault.committed) commit()
+      if (fault.committed) void commits()
       node.disconnect(peer)
       return 'nothing'
     case 'late': {
-      const early = fault.committed === 'at once' ? commit() : undefined
+      const early = fault.committed === 'at once' ? commits() : undefined
       await setTimeout(fault.milliseconds)
-      return early ?? commit()
+      return early ?? commits()
     }
     case 'denied':
-      commit()
+      void commits()
       return { outcome: 'wrong', revision: -1n }
     case 'refused':
       return { outcome: 'wrong', revision: -1n }
@@ -193,27 +226,29 @@ async function withFault(
       return { code: status.NOT_FOUND, details: 'Leader info available', metadata }
     }
     case 'status':
-      if (fault.committed) commit()
+      if (fault.committed) void commits()
       return { code: fault.code, details: fault.details }
   }
 }
 
-/** Which events a read asks for, in its order. */
-function asked(log: Log, options: streams.ReadReq.Options, entries: readonly Entry[]): readonly Entry[] {
+/** Which events a read asks for, in its order; undefined for a position of `$all` at which no event begins. */
+function asked(log: Log, options: streams.ReadReq.Options, entries: readonly Entry[]): readonly Entry[] | undefined {
   const count = Number(options.getCount())
   const backwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS
   const from = start(log, options, entries.length, backwards)
+  if (from === undefined) return undefined
   if (!backwards) return entries.slice(from, from + count)
   return entries.slice(Math.max(0, from + 1 - count), from + 1).toReversed()
 }
 
 /** Where a read begins: positions of `$all` count forwards from themselves on, backwards from what lies before them. */
-function start(log: Log, options: streams.ReadReq.Options, length: number, backwards: boolean): number {
+function start(log: Log, options: streams.ReadReq.Options, length: number, backwards: boolean): number | undefined {
   const place = options.getStream() ?? options.getAll()
   if (place?.hasStart()) return 0
   if (place?.hasEnd()) return backwards ? length - 1 : length
   const revision = options.getStream()?.getRevision()
   if (revision !== undefined) return Number(revision)
   const index = log.indexAt(BigInt(options.getAll()?.getPosition()?.getCommitPosition() ?? 0))
+  if (index === undefined) return undefined
   return backwards ? index - 1 : index
 }

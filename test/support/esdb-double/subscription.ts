@@ -25,7 +25,12 @@ export async function subscribe(node: Node, call: Reading, gone: AbortController
   subscriptions.add(end)
   gone.signal.addEventListener('abort', () => subscriptions.delete(end))
 
-  let index = Math.max(0, firstIndex(log, options?.getAll()) - faults.repeated)
+  const first = firstIndex(log, options?.getAll())
+  if (first === undefined) {
+    end({ code: status.UNKNOWN, details: 'Exception was thrown by handler.' })
+    return
+  }
+  let index = Math.max(0, first - faults.repeated)
   faults.repeated = 0
   let live = false
   const lagging = (): boolean => live && log.entries.length - index > faults.mostLag
@@ -40,18 +45,20 @@ export async function subscribe(node: Node, call: Reading, gone: AbortController
       continue
     }
     index++
-    if (wanted(entry)) await send(call, readEvent(entry), gone.signal, lagging)
-    if (considered++ % interval === 0) await send(call, checkpoint(entry.position), gone.signal, lagging)
+    if (wanted(entry)) await send(node, call, readEvent(entry), gone.signal, lagging)
+    if (considered++ % interval === 0) await send(node, call, checkpoint(entry.position), gone.signal, lagging)
     if (call.writableNeedDrain && lagging()) {
       end({ code: status.ABORTED, details: TOO_SLOW })
     }
   }
 }
 
-function firstIndex(log: Log, place: streams.ReadReq.Options.AllOptions | undefined): number {
+/** Undefined for a position at which no event begins: a server reads there, and takes what it finds for a record that is broken. */
+function firstIndex(log: Log, place: streams.ReadReq.Options.AllOptions | undefined): number | undefined {
   const position = place?.getPosition()?.getCommitPosition()
-  if (position !== undefined) return log.indexAt(BigInt(position) + 1n)
-  return place?.hasEnd() ? log.entries.length : 0
+  if (position === undefined) return place?.hasEnd() ? log.entries.length : 0
+  const index = log.indexAt(BigInt(position))
+  return index === undefined ? undefined : Math.min(index + 1, log.entries.length)
 }
 
 type Filter = streams.ReadReq.Options.FilterOptions | undefined
