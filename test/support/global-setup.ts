@@ -31,6 +31,8 @@ export default async function globalSetup(): Promise<void> {
   })
   // What platforms of one run may share, such as the snapshot that sandboxes start from.
   process.env.TEST_SHARED_FOLDER = folder
+  // Programs of tests start as fast as scripts/launch.mjs starts the platform's, from what it has kept.
+  process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache')
   globalThis.stopSharedServers = async () => {
     await stop()
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
