@@ -1,10 +1,11 @@
-import type { Message as KafkaMessage, Partitioners, Producer } from 'kafkajs'
+import type { Message as KafkaMessage, Partitioners, Producer, TopicMessages } from 'kafkajs'
 import { gather } from '../../gather.ts'
 import { pause } from '../../pause.ts'
 import { Unavailable } from '../../unavailable.ts'
 import type { Message } from '../port.ts'
 import { isProducerOver, isRefusal, isTooLarge, isTopicGone, TooLarge } from './errors.ts'
 import { type Link, METADATA_MS, type OpenLink, type Patience } from './link.ts'
+import { createPlaces, Moved, type Places } from './places.ts'
 import type { Topics } from './topics.ts'
 import { Late, within } from '../../within.ts'
 
@@ -27,8 +28,12 @@ const PATIENCE: Patience = {
 
 /** Messages of one topic that are sent together. */
 type Piece = Readonly<{ topic: string; messages: readonly Message[]; bytes: number; deadline: number }>
+/** What has not been answered for, of all that goes together: `topics` are there even where nothing is sent to them. */
+type Sending = { readonly topics: readonly string[]; left: readonly TopicMessages[] }
 /** What became of a piece that the broker has answered: another's refusal is not its own. */
 type Outcome = Readonly<{ refused?: unknown }>
+
+type Connected = Link & Readonly<{ producer: Producer; places: Places }>
 
 export type Publisher = Readonly<{
   publish(topic: string, messages: readonly Message[]): Promise<void>
@@ -50,16 +55,13 @@ export function createPublisher(deps: {
 }): Publisher {
   const { open, topics, server, partitioner, patienceMs } = deps
   const stopped = new AbortController()
-  const stop = new Promise<never>((_, reject) => {
-    stopped.signal.addEventListener('abort', () => reject(stopped.signal.reason as Error), { once: true })
-  })
-  stop.catch(() => {})
-  let current: Promise<Link & { producer: Producer }> | undefined
+  let current: Promise<Connected> | undefined
 
-  async function connect(): Promise<Link & { producer: Producer }> {
+  async function connect(): Promise<Connected> {
     const link = await open(PATIENCE)
+    const places = createPlaces(partitioner)
     const producer = link.kafka.producer({
-      createPartitioner: partitioner,
+      createPartitioner: places.partitioner,
       allowAutoTopicCreation: false,
       idempotent: true,
       maxInFlightRequests: 1,
@@ -68,7 +70,7 @@ export function createPublisher(deps: {
     })
     try {
       await producer.connect()
-      return { ...link, producer }
+      return { ...link, producer, places }
     } catch (error) {
       link.cut()
       throw error
@@ -84,24 +86,39 @@ export function createPublisher(deps: {
     )
   }
 
-  async function sendOnce(pieces: readonly Piece[], ms: number): Promise<void> {
+  /** Sends what is left, and leaves what was not answered for. */
+  async function sendOnce(sending: Sending, ms: number): Promise<void> {
+    const over = new AbortController()
     const attempt = async (): Promise<void> => {
-      await Promise.all([...new Set(pieces.map(({ topic }) => topic))].map((topic) => topics.ensure(topic)))
-      const full = pieces.filter(({ messages }) => messages.length > 0)
-      if (full.length === 0) return
-      const { producer } = await (current ??= connect())
-      await producer.sendBatch({
-        acks: -1,
-        topicMessages: full.map(({ topic, messages }) => ({ topic, messages: messages.map(encoded) })),
-      })
+      await Promise.all(sending.topics.map((topic) => topics.ensure(topic)))
+      // What was given up while its topic was made, or its client, must not go out beside what came after it.
+      while (sending.left.length > 0 && !over.signal.aborted) {
+        const { producer, places } = await (current ??= connect())
+        if (over.signal.aborted) return
+        const answers = await producer.sendBatch({ acks: -1, topicMessages: [...sending.left] })
+        sending.left = places.unanswered(sending.left, answers)
+      }
     }
-    // A broker that is away must not hold up a process that goes down.
-    await within(ms, Promise.race([attempt(), stop]))
+    // A broker that is away must not hold up a process that goes down. One promise for all sendings would remember each of them.
+    const stop = Promise.withResolvers<never>()
+    const leave = (): void => stop.reject(stopped.signal.reason)
+    stopped.signal.addEventListener('abort', leave, { once: true })
+    if (stopped.signal.aborted) leave()
+    try {
+      await within(ms, Promise.race([attempt(), stop.promise]))
+    } finally {
+      stopped.signal.removeEventListener('abort', leave)
+      over.abort()
+    }
   }
 
   /** Sends them until they are answered, or the time of the first is over. Throws what the broker refuses, or `Unavailable`. */
   async function send(pieces: readonly Piece[]): Promise<void> {
     const deadline = Math.min(...pieces.map((piece) => piece.deadline))
+    const sending: Sending = {
+      topics: [...new Set(pieces.map(({ topic }) => topic))],
+      left: pieces.map(({ topic, messages }) => ({ topic, messages: messages.map(encoded) })).filter(isFull),
+    }
     let pauseMs = FIRST_PAUSE_MS
     let why: unknown = new Late(patienceMs)
     for (;;) {
@@ -112,12 +129,12 @@ export function createPublisher(deps: {
         throw new Unavailable(server, why)
       }
       try {
-        return await sendOnce(pieces, left)
+        return await sendOnce(sending, left)
       } catch (error) {
         // That the time is over says less than what came before.
         if (!(error instanceof Late)) why = error
-        if (isProducerOver(error)) giveUp()
-        else if (isTopicGone(error)) for (const { topic } of pieces) topics.forget(topic)
+        if (isProducerOver(error) || error instanceof Moved) giveUp()
+        else if (isTopicGone(error)) for (const topic of sending.topics) topics.forget(topic)
         else if (isRefusal(error)) {
           // Other partitions may have taken their part of it, under numbers that kafkajs has taken back.
           giveUp()
@@ -185,6 +202,8 @@ export function createPublisher(deps: {
     },
   }
 }
+
+const isFull = ({ messages }: TopicMessages): boolean => messages.length > 0
 
 /** Their messages in order, in pieces that can be sent. */
 function* piecesOf(messages: readonly Message[]): Generator<readonly Message[]> {
