@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { CompressionTypes, Kafka, logLevel, Partitioners } from 'kafkajs'
 import { messageLogContract } from '../../test/contract/message-log.ts'
 import { startChild } from '../../test/support/child.ts'
+import { ipv6Door } from '../../test/support/ipv6-door.ts'
 import { describeWithKafka, kafkaConfig, sharedKafka } from '../../test/support/kafka.ts'
 import { quiet } from '../../test/support/quiet.ts'
 import { createKafkaMessageLog } from './kafka.ts'
@@ -51,6 +52,19 @@ describeWithKafka('Kafka', () => {
     expect(log.durable).toBe(true)
     await Promise.all([log.reach(), log.reach()])
     await log.reach()
+  })
+
+  test('is found at an address of IPv6', async () => {
+    const [host = '', port] = brokers[0]?.split(':') ?? []
+    const door = await ipv6Door({ host, port: Number(port) })
+    if (door === undefined) return
+    const log = createKafkaMessageLog(kafkaConfig([door.address]), { log: quiet })
+    try {
+      await log.reach()
+    } finally {
+      await log.stop()
+      door.close()
+    }
   })
 
   test('does not ask for what waits every millisecond, as kafkajs does', async () => {

@@ -13,7 +13,7 @@ import { type OpenLink, type Patience, securityOf } from './kafka/link.ts'
 import { takePart } from './kafka/membership.ts'
 import { stopIdlePolling } from './kafka/polling.ts'
 import { createPublisher } from './kafka/publisher.ts'
-import { createSockets } from './kafka/sockets.ts'
+import { createSockets, namedBrokers } from './kafka/sockets.ts'
 import { createTopics } from './kafka/topics.ts'
 import { within } from '../within.ts'
 import type { Handled, Message, MessageLog, Subscription } from './port.ts'
@@ -47,12 +47,14 @@ export function createKafkaMessageLog(
   const server = `Kafka at ${config.brokers.join(', ')}`
   const logCreator = clientLog(log)
 
-  const open: OpenLink = async ({ connect, request, retry }) => {
-    const sockets = createSockets()
+  const open: OpenLink = async ({ connect, request, retry }, others = 0) => {
+    const { names: brokers, hostOf } = namedBrokers(config.brokers)
+    const sockets = createSockets(hostOf)
+    const from = others % Math.max(1, brokers.length)
     const kafka = new Kafka({
       ...(await securityOf(config)),
       clientId,
-      brokers: [...config.brokers],
+      brokers: [...brokers.slice(from), ...brokers.slice(0, from)],
       connectionTimeout: connect,
       requestTimeout: request,
       retry,
@@ -77,6 +79,21 @@ export function createKafkaMessageLog(
   const stopped = new AbortController()
   const consuming = new Set<Promise<void>>()
   let asking: Promise<unknown> | undefined
+
+  /** Of several brokers some may be away, and kafkajs may know of no other. Whoever lets us in is there. */
+  async function askAny(): Promise<unknown> {
+    try {
+      return await asker.use((admin) => admin.describeCluster())
+    } catch {
+      for (let left = config.brokers.length; ; left--) {
+        try {
+          return await asker.use(async () => {})
+        } catch (error) {
+          if (left <= 1) throw error
+        }
+      }
+    }
+  }
 
   /**
    * Takes part again and again: a consumer of kafkajs that has crashed is over, and a process that ended with it would end all that it does
@@ -139,10 +156,7 @@ export function createKafkaMessageLog(
     },
 
     async reach() {
-      asking ??= within(
-        REACH_MS,
-        asker.use((admin) => admin.describeCluster()),
-      ).finally(() => (asking = undefined))
+      asking ??= within(REACH_MS, askAny()).finally(() => (asking = undefined))
       try {
         await asking
       } catch (error) {

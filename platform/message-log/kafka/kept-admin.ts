@@ -10,10 +10,12 @@ export type KeptAdmin = Readonly<{
 export function keptAdmin(open: OpenLink, patience: Patience): KeptAdmin {
   type Connected = Link & { admin: Admin }
   let current: Promise<Connected> | undefined
+  let connects = 0
   let stopped = false
 
   async function connect(): Promise<Connected> {
-    const link = await open(patience)
+    // With another one each time: who has few tries may meet the one that is away at each.
+    const link = await open(patience, connects++)
     const admin = link.kafka.admin()
     try {
       await admin.connect()

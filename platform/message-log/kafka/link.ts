@@ -15,8 +15,11 @@ export const METADATA_MS = 30_000
 /** How long it waits, in milliseconds, and how often it tries by itself. */
 export type Patience = Readonly<{ connect: number; request: number; retry: RetryOptions }>
 
-/** Opens nothing yet: kafkajs connects when it is told to. Throws when a file that the configuration names cannot be read. */
-export type OpenLink = (patience: Patience) => Promise<Link>
+/**
+ * Opens nothing yet: kafkajs connects when it is told to, to the broker that is named first, or the one behind so many others. Throws when
+ * a file that the configuration names cannot be read.
+ */
+export type OpenLink = (patience: Patience, others?: number) => Promise<Link>
 
 /** TLS and SASL as kafkajs wants them. The files are read at each call: certificates are renewed. */
 export async function securityOf({ tls, sasl }: KafkaConfig): Promise<Pick<ClientConfig, 'ssl' | 'sasl'>> {

@@ -1,6 +1,7 @@
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs'
 import type { Log } from '../../log.ts'
 import type { Subscription } from '../port.ts'
+import { watchCoordinator } from './coordinator.ts'
 import { decoded } from './decoded.ts'
 import { BrokenOff } from './errors.ts'
 import type { Handling } from './handling.ts'
@@ -59,10 +60,16 @@ export async function takePart(
   const broken = Promise.withResolvers<never>()
   broken.promise.catch(() => {})
   consumer.on(consumer.events.CRASH, ({ payload }) => broken.reject(new BrokenOff(payload.error, membership.next)))
+  void membership.givenUp.then(() => broken.reject(new Error('the group has given this member up')))
   const committing = setInterval(() => void membership.commit(), COMMIT_MS)
   const watching = setInterval(() => {
     if (membership.silentMs > 2 * deps.sessionMs + 30_000) broken.reject(new Error('it gave no sign of life'))
   }, COMMIT_MS)
+  const coordinator = watchCoordinator(consumer, {
+    unheardMs: () => membership.unheardMs,
+    sessionMs: deps.sessionMs,
+    moved: () => broken.reject(new Error('the group has another coordinator')),
+  })
   const telling = setInterval(() => {
     const partitions = membership.held
     if (partitions.length === 0) return
@@ -85,6 +92,7 @@ export async function takePart(
     clearInterval(committing)
     clearInterval(watching)
     clearInterval(telling)
+    coordinator.stop()
     membership.end()
     await goodbye(consumer, starting, link)
   }
@@ -122,22 +130,38 @@ class Membership {
   #commit: Commit | undefined
   #committing: Promise<void> = Promise.resolve()
   #sign = performance.now()
+  #heard = performance.now()
   #ended = false
+  readonly #givenUp = Promise.withResolvers<void>()
+  /** Those that were asked for messages. */
+  readonly #brokers = new Set<number>()
 
   constructor(consumer: Consumer, topic: string, handling: Handling) {
     this.#consumer = consumer
     this.#topic = topic
     this.#handling = handling
-    const { GROUP_JOIN, REBALANCING, FETCH } = consumer.events
+    const { GROUP_JOIN, REBALANCING, HEARTBEAT, FETCH_START, FETCH } = consumer.events
     consumer.on(GROUP_JOIN, ({ payload }) => this.#assigned(payload))
     // Said before the group is joined again: others need not begin with what we have done.
     consumer.on(REBALANCING, () => void this.commit())
+    consumer.on(HEARTBEAT, () => void (this.#heard = performance.now()))
+    consumer.on(FETCH_START, ({ payload }) => void this.#brokers.add(payload.nodeId))
     consumer.on(FETCH, () => void (this.#sign = performance.now()))
+  }
+
+  /** Milliseconds since it has heard of the group's coordinator. */
+  get unheardMs(): number {
+    return performance.now() - this.#heard
   }
 
   /** Milliseconds since it has heard of the broker. */
   get silentMs(): number {
     return performance.now() - this.#sign
+  }
+
+  /** Resolves when the group has given this member up, and all of it is to begin anew. */
+  get givenUp(): Promise<void> {
+    return this.#givenUp.promise
   }
 
   /** The offsets that come next, by partition, where anything has come. */
@@ -186,13 +210,20 @@ class Membership {
 
   /**
    * The group was joined, for the first time or again. What the same member keeps goes on where it was; of all else what is not begun is
-   * dropped: it comes again to whom it belongs now, from the group's offset.
+   * dropped: it comes again to whom it belongs now, from the group's offset. Where there are several brokers, whom the group has given up
+   * begins anew as a whole: kafkajs may have joined while it fetches from another broker, and would hand over what comes from there as if
+   * nothing lay between that and the group's offset.
    */
   #assigned({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
     this.#sign = performance.now()
-    const now = this.#ended ? [] : (memberAssignment[this.#topic] ?? [])
+    this.#heard = performance.now()
     const same = memberId === this.#member
+    if (!same && this.#member !== undefined && this.#brokers.size > 1) {
+      this.end()
+      this.#givenUp.resolve()
+    }
     this.#member = memberId
+    const now = this.#ended ? [] : (memberAssignment[this.#topic] ?? [])
     for (const [id, partition] of this.#partitions) {
       if (same && now.includes(id)) continue
       this.#partitions.delete(id)

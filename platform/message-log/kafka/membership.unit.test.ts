@@ -11,8 +11,16 @@ function fakeConsumer() {
   const heard = new Map<string, ((said: Said) => void)[]>()
   const run = Promise.withResolvers<NonNullable<ConsumerRunConfig['eachBatch']>>()
   const seeks: string[] = []
+  const committed: unknown[] = []
   const consumer = {
-    events: { CRASH: 'crash', GROUP_JOIN: 'join', REBALANCING: 'rebalancing', FETCH: 'fetch' },
+    events: {
+      CRASH: 'crash',
+      GROUP_JOIN: 'join',
+      REBALANCING: 'rebalancing',
+      HEARTBEAT: 'beat',
+      FETCH_START: 'asks',
+      FETCH: 'fetch',
+    },
     on: (name: string, hear: (said: Said) => void) => void heard.set(name, [...(heard.get(name) ?? []), hear]),
     connect: async () => {},
     subscribe: async () => {},
@@ -23,7 +31,7 @@ function fakeConsumer() {
     disconnect: async () => {},
   }
   const emit = (name: string, payload: unknown) => heard.get(name)?.forEach((hear) => hear({ payload }))
-  const join = () => emit('join', { memberId: 'm', memberAssignment: { t: [0] } })
+  const join = (memberId = 'm') => emit('join', { memberId, memberAssignment: { t: [0] } })
   const batch = async (from: number, to: number, { stale = false } = {}) =>
     (await run.promise)({
       batch: {
@@ -36,10 +44,10 @@ function fakeConsumer() {
         lastOffset: () => String(to - 1),
       },
       resolveOffset: () => {},
-      commitOffsetsIfNecessary: async () => {},
+      commitOffsetsIfNecessary: async (offsets: unknown) => void committed.push(offsets),
       isStale: () => stale,
     } as unknown as EachBatchPayload)
-  return { consumer: consumer as unknown as Consumer, seeks, emit, join, batch }
+  return { consumer: consumer as unknown as Consumer, seeks, committed, emit, join, batch }
 }
 
 describe('a membership', () => {
@@ -106,6 +114,20 @@ describe('a membership', () => {
     await fake.batch(0, 7)
     await allHandled(7)
     expect(new Set(handled)).toEqual(new Set(numbers(0, 7)))
+  })
+
+  test('ends where the group has given it up, and takes nothing that was asked of another broker before that', async () => {
+    await Promise.resolve()
+    fake.join()
+    for (const nodeId of ['1', '2']) fake.emit('asks', { nodeId })
+    await fake.batch(0, 10)
+    fake.join('m2')
+    await fake.batch(10, 15)
+    works = true
+    await expect(taking).rejects.toThrow('the group has given this member up')
+    // All of it comes to the next membership, which goes on from the group's offset.
+    expect(handled).toEqual([])
+    expect(fake.committed).toEqual([])
   })
 
   test('says where it was when it breaks off', async () => {

@@ -5,6 +5,22 @@ import type { ISocketFactory } from 'kafkajs'
 /** Milliseconds after which an idle connection is asked whether it still is one. */
 const KEEP_ALIVE_MS = 60_000
 
+/**
+ * Brokers as kafkajs can be told of them: it takes what stands before the first colon for the host, and so IPv6 addresses get names. Behind
+ * `hostOf` a name is the address again; any other host is itself.
+ */
+export function namedBrokers(brokers: readonly string[]): Readonly<{ names: string[]; hostOf(name: string): string }> {
+  const hosts = new Map<string, string>()
+  const names = brokers.map((broker) => {
+    const [, host, port] = /^\[(.+)\]:(\d+)$/.exec(broker) ?? []
+    if (host === undefined) return broker
+    const name = `ipv6-${host.replaceAll(':', '-')}`
+    hosts.set(name, host)
+    return `${name}:${port}`
+  })
+  return { names, hostOf: (name) => hosts.get(name) ?? name }
+}
+
 /** The connections of one client of Kafka, which can be cut. */
 export type Sockets = Readonly<{
   open: ISocketFactory
@@ -15,12 +31,14 @@ export type Sockets = Readonly<{
   cut(): void
 }>
 
-export function createSockets(): Sockets {
+/** `hostOf` tells the address behind a name that only the client knows. */
+export function createSockets(hostOf: (name: string) => string = (name) => name): Sockets {
   const sockets = new Set<Socket>()
   let isCut = false
   return {
-    open({ host, port, ssl, onConnect }) {
+    open({ host: name, port, ssl, onConnect }) {
       if (isCut) throw new Error('this client was given up')
+      const host = hostOf(name)
       const socket = ssl
         ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
         : connect({ host, port }, onConnect)
