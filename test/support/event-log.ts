@@ -31,7 +31,9 @@ export async function newEventLog(): Promise<EventLog> {
   }
   const { startEsdbDouble } = await import('./esdb-double.ts')
   const { createEsdbEventStore } = await import('../../platform/event-store/esdb.ts')
-  const { url, stop } = await startEsdbDouble()
+  const { url, stop, indexAfter } = await startEsdbDouble()
+  // As a server does, it answers and shows an append a little after it has accepted it.
+  indexAfter(2)
   return {
     environment: { EVENT_STORE: 'esdb', EVENTSTOREDB_URL: url },
     open: () => createEsdbEventStore({ url, log: quiet }),
