@@ -37,7 +37,7 @@ export async function commandTask(order, way, tools) {
     if (record === null) throw new Refused(0, started.message, started.code)
     try {
       say(`record ${record} is started`)
-      return ended(await heard.until(id, isLast, { lost: commands.lost, signal: tools.interruption.asked }))
+      return ended(await heard.until(id, isEndOf(record), { lost: commands.lost, signal: tools.interruption.asked }))
     } catch (error) {
       if (error instanceof Interrupted) await cancel(record, { heard, commands, way, tools })
       else say(`record ${record} may still be running`)
@@ -76,8 +76,16 @@ class Replies extends EventEmitter {
   }
 }
 
-/** @param {import('./kafka.mjs').Reply} reply */
-const isLast = ({ status }) => status === 'finished' || status === 'refused'
+/**
+ * Of this run: another user may have given the id to a command of his own, which is replied to under it as well.
+ *
+ * @param {number} started
+ * @returns {(reply: import('./kafka.mjs').Reply) => boolean}
+ */
+const isEndOf =
+  (started) =>
+  ({ status, record }) =>
+    status === 'finished' && record === started
 const any = () => true
 
 /**

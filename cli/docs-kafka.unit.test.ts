@@ -124,7 +124,7 @@ clock = [1700000000.0]
 time.time = lambda: clock[0]
 sent = {}
 class Topic:
-    partitions = {0: None, 1: None}
+    partitions = {} if 'NO_TOPIC' in os.environ else {0: None, 1: None}
 class TopicPartition:
     def __init__(self, topic, partition, offset=None): self.partition, self.offset = partition, offset
 class Metadata:
@@ -135,8 +135,11 @@ class Message:
     def value(self): return self.text
 class Producer:
     def __init__(self, settings): assert settings == {'bootstrap.servers': 'kafka:9092'}
-    def produce(self, topic, text): sent[topic] = json.loads(text)
-    def flush(self, timeout): return int(os.environ.get('UNSENT', '0'))
+    def produce(self, topic, text, on_delivery): sent[topic], self.told = json.loads(text), on_delivery
+    def flush(self, timeout):
+        left = int(os.environ.get('UNSENT', '0'))
+        if not left: self.told(os.environ.get('REFUSED'), None)
+        return left
 class Consumer:
     def __init__(self, settings): self.replies = json.loads(os.environ['REPLIES'])
     def list_topics(self, topic, timeout): return Metadata
@@ -169,6 +172,16 @@ class Consumer:
 
   test('says that nothing was published', async () => {
     const { code, errors } = await run([success], { UNSENT: '1' })
-    expect([code, errors]).toEqual([1, expect.stringMatching(/: not published\n$/)])
+    expect([code, errors]).toEqual([1, expect.stringMatching(/: not published \[\]\n$/)])
+  })
+
+  test('says why, where the brokers refuse it: nothing is left to be sent then', async () => {
+    const { code, errors } = await run([success], { REFUSED: 'Topic authorization failed' })
+    expect([code, errors]).toEqual([1, expect.stringMatching(/: not published \['Topic authorization failed'\]\n$/)])
+  })
+
+  test('waits for no reply where there is no topic for one', async () => {
+    const { code, errors } = await run([success], { NO_TOPIC: '1' })
+    expect([code, errors]).toEqual([1, 'there is no topic commands.replies\n'])
   })
 })

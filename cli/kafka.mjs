@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { connect, isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { Interrupted, Unreachable, UsageError, wordsOf } from './failures.mjs'
 
 /**
@@ -38,11 +40,15 @@ import { Interrupted, Unreachable, UsageError, wordsOf } from './failures.mjs'
 const COMMANDS = 'commands'
 const REPLIES = 'commands.replies'
 
-/** Milliseconds: that a broker holds an answer back, without a sign after which it is said, between two looks, and to say goodbye in. */
+/**
+ * Milliseconds: that a broker holds an answer back, without a sign after which it is said, between two looks, to say goodbye in, and after
+ * which an idle connection is asked whether it still is one.
+ */
 const FETCH = 500
 const SILENCE = 10_000
 const LOOK = 1_000
 const GOODBYE = 2_000
+const KEEP_ALIVE = 60_000
 
 /**
  * Connects, and hands on each reply that comes from now on. Whether the brokers are there, is found out at once.
@@ -57,7 +63,7 @@ export async function openCommands(options, { giveUp, say, onReply }) {
   const server = `Kafka at ${options.brokers.join(', ')}`
   const kafka = new Kafka({
     clientId: 'testledger-run',
-    brokers: [...options.brokers],
+    ...addressed(options.brokers),
     ...(await securityOf(options)),
     connectionTimeout: 3_000,
     requestTimeout: 10_000,
@@ -103,12 +109,15 @@ export async function openCommands(options, { giveUp, say, onReply }) {
   }
 
   async function listen() {
-    while (!closing.signal.aborted && !(await admin.listTopics()).includes(replies)) await nap(LOOK)
-    if (closing.signal.aborted) return
+    if (!(await awaitReplies())) return
     await consumer.connect()
     await consumer.subscribe({ topic: replies, fromBeginning: true })
     consumer.on(consumer.events.GROUP_JOIN, () => {
       for (const [partition, offset] of next) consumer.seek({ topic: replies, partition, offset })
+    })
+    // It goes on by itself after what passes, and is over after anything else.
+    consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
+      if (!restart) lose(new Unreachable(`${replies} at ${server} cannot be read: ${wordsOf(error)}`))
     })
     watch()
     await consumer.run({
@@ -119,6 +128,19 @@ export async function openCommands(options, { giveUp, say, onReply }) {
         if (reply) onReply(reply)
       },
     })
+  }
+
+  /** Resolves when there is a topic of replies, brokers that are away are waited for; false when nobody waits any more. */
+  async function awaitReplies() {
+    for (let heard = performance.now(); !closing.signal.aborted; await nap(LOOK)) {
+      try {
+        if ((await admin.listTopics()).includes(replies)) return true
+        heard = performance.now()
+      } catch (error) {
+        if (performance.now() - heard > giveUp) throw error
+      }
+    }
+    return false
   }
 
   /** kafkajs goes on by itself: for how long is told here. */
@@ -169,7 +191,7 @@ export async function openCommands(options, { giveUp, say, onReply }) {
           await producer.send({ topic: commands, acks: -1, messages: [{ key: id, value: command }] })
           return
         } catch (error) {
-          if (performance.now() >= until || closing.signal.aborted) {
+          if (performance.now() >= until || closing.signal.aborted || isRefusal(error)) {
             throw new Unreachable(`${server} does not take the command: ${wordsOf(error)}`)
           }
           await nap(LOOK)
@@ -207,6 +229,47 @@ function stopIdlePolling() {
   queue.prototype.scheduleCheckPendingRequests = function whenOneWaits() {
     if (this.pending.length > 0) schedule.call(this)
   }
+}
+
+/**
+ * kafkajs takes what stands before the first colon for the host: IPv6 addresses get names that its connections know.
+ *
+ * @param {readonly string[]} brokers
+ * @returns {Pick<import('kafkajs').KafkaConfig, 'socketFactory'> & { brokers: string[] }}
+ */
+function addressed(brokers) {
+  /** @type {Map<string, string>} */
+  const hosts = new Map()
+  const names = brokers.map((broker) => {
+    const [, host, port] = /^\[(.+)\]:(\d+)$/.exec(broker) ?? []
+    if (host === undefined) return broker
+    const name = `ipv6-${host.replaceAll(':', '-')}`
+    hosts.set(name, host)
+    return `${name}:${port}`
+  })
+  return {
+    brokers: names,
+    socketFactory({ host: name, port, ssl, onConnect }) {
+      const host = hosts.get(name) ?? name
+      const socket = ssl
+        ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
+        : connect({ host, port }, onConnect)
+      return socket.setKeepAlive(true, KEEP_ALIVE)
+    },
+  }
+}
+
+/**
+ * Whether the brokers have answered, and the answer is no, as it would be at the next try.
+ *
+ * @param {unknown} error
+ * @returns {boolean}
+ */
+function isRefusal(error) {
+  const { type, retriable, cause } = /** @type {{ type?: string, retriable?: boolean, cause?: unknown }} */ (
+    error ?? {}
+  )
+  return (type !== undefined && retriable === false) || (cause !== undefined && isRefusal(cause))
 }
 
 /** @param {KafkaOptions} options */
