@@ -129,6 +129,15 @@ describe('the EventStoreDB event store, through the real client', () => {
       expect((await Promise.all(writers)).toSorted()).toEqual([2, 2, 'stored'])
     })
 
+    test('behind what cannot be read yet, which a new leader shows later than it was acknowledged, waits for it', async () => {
+      const stream = newStream()
+      double.indexAfter(500)
+      const before = open().append(stream, 'none', [draft(0)])
+      await until(() => double.calls.append === 1)
+      expect((await store.append(stream, 0n, [draft(1)])).revision).toBe(1n)
+      expect((await before).revision).toBe(0n)
+    })
+
     test('of as many events as one may hold is no larger than a server takes', async () => {
       const one: Draft = { ...draft(0), type: 'T'.repeat(40), data: {} }
       const count = Math.floor(MAX_APPEND_BYTES / (JSON.stringify(one.data) + JSON.stringify(one.meta)).length)

@@ -148,7 +148,7 @@ export function createEsdbEventStore({
 
   /** The time that the next event of a stream may not precede; undefined when there is no event at `revision`. */
   async function lastTime(stream: StreamId, revision: bigint): Promise<string | undefined> {
-    return times.at(stream, revision) ?? (await read(stream, revision, 1))[0]?.at
+    return times.at(stream, revision) ?? (await readable(stream, revision))?.at
   }
 
   async function append(stream: StreamId, expected: Expected, drafts: readonly Draft[]) {
@@ -181,7 +181,7 @@ export function createEsdbEventStore({
     } catch (error) {
       if (error instanceof WrongExpectedVersionError) {
         const [next, actual] = [nextTo(expected), error.actualVersion]
-        // What knows less than the writer, as a node that has only just begun to lead, may have denied what it holds itself.
+        // Who knows less than the writer may have denied what it holds itself.
         await readable(stream, typeof actual === 'bigint' && actual > next ? actual : next)
         return new WrongExpectedRevision(stream, expected)
       }
@@ -191,15 +191,16 @@ export function createEsdbEventStore({
   }
 
   /**
-   * Waits, not for ever, until the event at `revision` can be read. A server refuses by what it has accepted, and shows it a little later,
-   * when it is on disk, with most nodes and in the index: whoever was refused and read again would find nothing new, and be refused again.
+   * The event at `revision`; waits, not for ever, until it can be read. A server refuses by what it has accepted, and shows it a little
+   * later, when it is on disk, with most nodes and in the index: whoever was refused and read again would find nothing new, and be refused
+   * again. A node that has only just begun to lead shows late even what the one before it has acknowledged.
    */
-  async function readable(stream: StreamId, revision: bigint): Promise<void> {
+  async function readable(stream: StreamId, revision: bigint): Promise<Recorded | undefined> {
     const end = performance.now() + Math.min(deadline, DOUBT)
-    let look = FIRST_LOOK
-    while ((await read(stream, revision, 1)).length === 0 && performance.now() < end && !stopped.signal.aborted) {
+    for (let look = FIRST_LOOK; ; look = Math.min(2 * look, LONGEST_LOOK)) {
+      const [event] = await read(stream, revision, 1)
+      if (event !== undefined || performance.now() >= end || stopped.signal.aborted) return event
       await pause(look, stopped.signal)
-      look = Math.min(2 * look, LONGEST_LOOK)
     }
   }
 

@@ -92,6 +92,17 @@ describe('an EventStoreDB that was restored', () => {
     expect(rows['projects']?.map((row) => /\d+/.exec(row)?.[0])).toEqual(['1', '2', '7'])
   })
 
+  test('is told from one whose new leader shows its last events a moment later', async () => {
+    const { store } = log!
+    await claimEventStore(db, store, 'esdb')
+    await addProjects(store, 1, 2)
+    const [first = ''] = await positions(store)
+    await rowsFrom(store)
+    let looks = 0
+    await claimEventStore(db, { ...store, head: async () => (++looks < 3 ? first : store.head()) }, 'esdb')
+    expect(looks).toBe(3)
+  })
+
   test('is noticed by what was published from it, too', async () => {
     const { store } = log!
     await claimEventStore(db, store, 'esdb')

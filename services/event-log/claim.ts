@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { type StoreKind, takeEventStore, WrongEventStore } from '../../platform/event-store/belongs.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
 import type { Database } from '../../platform/sql.ts'
@@ -35,11 +36,22 @@ export async function claimRestoredEventStore(db: Database, store: EventStore, k
   return true
 }
 
-/** Whether the log ends before what was read from it. */
+/** Milliseconds for which a log that ends too early is looked at again, and between two looks. */
+const [LOOKED_AT, LOOKS] = [2_000, 100]
+
+/**
+ * Whether the log ends before what was read from it, and still does after a moment: a node of EventStoreDB that has only just begun to
+ * lead shows the last events that the one before it had acknowledged when other nodes have told it that they have them, too.
+ */
 async function isRestored(db: Database, store: EventStore, kind: StoreKind): Promise<boolean> {
   // Events in Postgres are restored together with what was read from them.
   if (kind === 'postgres') return false
   // In this order: what others read meanwhile only moves the head.
   const read = await farthestPosition(db)
-  return (await store.head()) < read
+  const end = performance.now() + LOOKED_AT
+  while ((await store.head()) < read) {
+    if (performance.now() >= end) return true
+    await setTimeout(LOOKS)
+  }
+  return false
 }
