@@ -12,6 +12,8 @@ export default {
   // Long freezes and restarts: `npm run test:chaos` has the patience.
   testPathIgnorePatterns: ['/node_modules/', ...(process.env.CHAOS_TESTS ? [] : [String.raw`\.chaos\.test\.ts$`])],
   modulePathIgnorePatterns: ['<rootDir>/.data', '<rootDir>/.cache'],
+  // On two cores a long file that begins last is half the machine asleep.
+  testSequencer: '<rootDir>/test/support/longest-first.ts',
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 30_000,
