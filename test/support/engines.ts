@@ -32,11 +32,6 @@ export function enginesOnLedger(defaults: Partial<ProjectionEngineOptions>): Rea
     await fresh?.drop()
   })
 
-  function opened<T>(value: T | undefined): T {
-    if (value === undefined) throw new Error('there is a ledger only while a test runs')
-    return value
-  }
-
   function engineOf(options: Partial<ProjectionEngineOptions> = {}): ProjectionEngine {
     const { db, store } = opened(ledger)
     const engine = createProjectionEngine({
@@ -73,4 +68,9 @@ export function enginesOnLedger(defaults: Partial<ProjectionEngineOptions>): Rea
       return engine
     },
   }
+}
+
+function opened<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('there is a ledger only while a test runs')
+  return value
 }
