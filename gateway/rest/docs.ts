@@ -47,10 +47,13 @@ const fromPackage = createRequire(import.meta.url)
 
 /** `/openapi.json`, which describes `routes`, and `/docs`, a page that shows it and asks nobody else for anything. */
 export function docsRoutes(routes: readonly Route[], version: string): readonly Route[] {
-  const description = renderJson(openApi(routes, version))
-  const json = { type: 'application/json; charset=utf-8', bytes: description }
+  // Most processes are never asked for it, and it takes a good part of their start.
+  let description: string | undefined
   return [
-    page('/openapi.json', 'OpenAPI 3.1 描述', async () => ({ status: 200, content: json })),
+    page('/openapi.json', 'OpenAPI 3.1 描述', async () => {
+      description ??= renderJson(openApi(routes, version))
+      return { status: 200, content: { type: 'application/json; charset=utf-8', bytes: description } }
+    }),
     page('/docs/', '接口文档页面', async () => ({
       status: 200,
       content: { type: 'text/html; charset=utf-8', bytes: PAGE },
