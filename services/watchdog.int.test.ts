@@ -173,6 +173,38 @@ test('a run that nobody claims is asked for again, after pauses that grow', asyn
   expect(asked).toEqual(Array.from({ length: 3 }, () => ({ run: id, attempt: 0 })))
 })
 
+test('many that wait are asked for together', async () => {
+  const ids = new Set<number>()
+  for (let nth = 0; nth < 20; nth++) ids.add(await desk.ask(1))
+  let publications = 0
+  const publish: typeof desk.messages.publish = (topic, messages) => {
+    publications++
+    return desk.messages.publish(topic, messages)
+  }
+  watch({ messages: { ...desk.messages, publish }, unclaimedMs: 50 })
+  while (![...ids].every((id) => asked.some(({ run }) => run === id))) {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  expect(publications).toBeLessThan(5)
+})
+
+test('what the message log does not take is as due at the next look, and so are those behind it', async () => {
+  const ids = [await claimed(), await claimed()]
+  const leases = { ...desk.leases, ...reading((nth) => void (looks = nth)) }
+  let looks = 0
+  const tries: number[] = []
+  const publish: typeof desk.messages.publish = async (topic, messages) => {
+    tries.push(looks)
+    if (tries.length < 3) throw new Error('the message log is away')
+    return desk.messages.publish(topic, messages)
+  }
+  watch({ leases, messages: { ...desk.messages, publish } })
+  await untilAsked(2)
+  expect(new Set(asked.map(({ run }) => run))).toEqual(new Set(ids))
+  const [first = 0] = tries
+  expect(tries.slice(0, 3)).toEqual([first, first + 1, first + 2])
+})
+
 test('a run that has ended is no longer watched', async () => {
   const id = await claimed(1)
   await desk.decide(id, { type: 'RecordResults', attempt: 1, results: [finished(0)], end: {} })

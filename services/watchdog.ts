@@ -21,6 +21,9 @@ import { unrunResult } from './runs/unrun.ts'
 const UNCLAIMED_MS = 60_000
 const LONGEST_MS = 30 * 60_000
 
+/** Runs that are asked for together: when thousands wait, one after the other would keep the watchdog from looking after all others. */
+const AT_ONCE = 100
+
 /** What the watchdog has seen of a run, over the time in which it could see anything. */
 type Seen = {
   attempt: number
@@ -72,6 +75,7 @@ export function startWatchdog(deps: {
     const since = passed()
     const now = Date.parse(clock())
     const before = known
+    const due: UnfinishedRun[] = []
     known = new Map()
     for (const each of runs) {
       if (now - Date.parse(each.requested_at) >= deadline * 1000) {
@@ -80,18 +84,27 @@ export function startWatchdog(deps: {
       }
       const seen = watched(before.get(each.id), each, beats.get(leaseOf(each.id, each.attempt)) ?? 0n, since)
       known.set(each.id, seen)
-      if (seen.still < seen.patience) continue
-      seen.still = 0
-      if (!each.claimed) seen.patience = Math.min(2 * seen.patience, LONGEST_MS)
-      await askAgain(each)
+      if (seen.still >= seen.patience) due.push(each)
     }
+    for (let nth = 0; nth < due.length; nth += AT_ONCE) await askAgain(due.slice(nth, nth + AT_ONCE))
   }
 
-  async function askAgain({ id, attempt, claimed }: UnfinishedRun): Promise<void> {
-    const { state } = await folds.read(run, runStream(id))
-    if (state.status === 'none') return
-    log.warn({ run: id, attempt, claimed, id: state.correlationId }, 'a run is asked for again')
-    await messages.publish(RUNS_TOPIC, [asMessage({ run: id, attempt }, state)])
+  /** Where that fails they are as due as before. */
+  async function askAgain(runs: readonly UnfinishedRun[]): Promise<void> {
+    const states = await Promise.all(runs.map(({ id }) => folds.read(run, runStream(id))))
+    const asking = runs.flatMap(({ id, attempt, claimed }, nth) => {
+      const state = states[nth]?.state
+      if (state === undefined || state.status === 'none') return []
+      log.warn({ run: id, attempt, claimed, id: state.correlationId }, 'a run is asked for again')
+      return [asMessage({ run: id, attempt }, state)]
+    })
+    await messages.publish(RUNS_TOPIC, asking)
+    for (const { id, claimed } of runs) {
+      const seen = known.get(id)
+      if (seen === undefined) continue
+      seen.still = 0
+      if (!claimed) seen.patience = Math.min(2 * seen.patience, LONGEST_MS)
+    }
   }
 
   function watched(before: Seen | undefined, { attempt, claimed }: UnfinishedRun, beats: bigint, since: number): Seen {
