@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
@@ -156,6 +161,20 @@ describe.each(stores)('%s', (name, service) => {
     expect(service.networks).toEqual(['ledger'])
     expect(file.networks.ledger?.internal).toBe(true)
   })
+})
+
+test('EventStoreDB is asked how it is, and not the proxy that Docker may tell every container of', async () => {
+  const node = createServer((_, response) => void response.writeHead(204).end()).listen(0, '127.0.0.1')
+  await once(node, 'listening')
+  try {
+    const { port } = node.address() as AddressInfo
+    const [, program = '', ...words] = services.eventstore?.healthcheck.test ?? []
+    const args = words.map((word) => word.replace(':2113/', `:${port}/`))
+    const proxies = { http_proxy: 'http://127.0.0.1:9', HTTP_PROXY: 'http://127.0.0.1:9' }
+    await promisify(execFile)(program, args, { env: { PATH: process.env.PATH, ...proxies } })
+  } finally {
+    node.close()
+  }
 })
 
 test('Kafka gets along with one node', () => {
