@@ -132,14 +132,21 @@ function eventStoreUrl(text: string): string | Wrong {
 }
 
 function brokers(text: string): readonly string[] | Wrong {
-  const items = list((item) => /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/.test(item), '')(text)
+  const items = list(isBroker, '')(text)
   return items instanceof Wrong || items.length === 0 ? new Wrong('host:port pairs, separated by commas') : items
 }
 
-function httpUrl(text: string): string | Wrong {
-  return /^https?:\/\/./.test(text) && URL.canParse(text)
+function isBroker(text: string): boolean {
+  const [, name, address = '', digits] = /^(?:([\w.-]+)|\[([^\]]+)\]):(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  return (name !== undefined || ipaddr.IPv6.isValid(address)) && port >= 1 && port <= 65_535
+}
+
+/** Where a path can be put behind it. One that is no URL must not get to the exporter, whose complaint repeats it with its password. */
+function baseUrl(text: string): string | Wrong {
+  return /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text)
     ? text
-    : new Wrong('a URL that begins with http:// or https://')
+    : new Wrong('a URL that begins with http:// or https://, without blanks, ? and #')
 }
 
 function topicPrefix(text: string): string | Wrong {
@@ -256,7 +263,7 @@ export const VARIABLES = {
   OTEL_EXPORTER_OTLP_ENDPOINT: variable(
     undefined,
     'Where traces are sent (OTLP over HTTP), for example http://collector:4318; nothing is traced when not set',
-    httpUrl,
+    baseUrl,
   ),
   OTEL_SERVICE_NAME: variable('testledger', 'Name of this service in traces', anyText),
 } as const

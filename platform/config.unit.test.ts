@@ -204,7 +204,7 @@ describe('reading the environment', () => {
       '  KAFKA_TLS: expected one of off, on',
       '  KAFKA_SASL_MECHANISM: expected one of plain, scram-sha-256, scram-sha-512',
       '  METRICS_ALLOW: expected none, or IP addresses or CIDR ranges, separated by commas',
-      '  OTEL_EXPORTER_OTLP_ENDPOINT: expected a URL that begins with http:// or https://',
+      '  OTEL_EXPORTER_OTLP_ENDPOINT: expected a URL that begins with http:// or https://, without blanks, ? and #',
     ])
   })
 
@@ -220,6 +220,24 @@ describe('reading the environment', () => {
       '  EVENTSTOREDB_URL: expected true or false as its option tls',
     ])
   })
+
+  test.each(['kafka:0', 'kafka:65536', '[::::]:9092', '[kafka]:9092', '::1:9092', 'kafka:9092,other', ' ', ','])(
+    '%j is no address of a broker',
+    (KAFKA_BROKERS) => {
+      expect(problems({ KAFKA_BROKERS })).toEqual(['  KAFKA_BROKERS: expected host:port pairs, separated by commas'])
+    },
+  )
+
+  test.each(['', ' ', '\n', '/ /x', '?key=hidden', '#hidden', ':port'])(
+    'no path can be put behind a collector that ends in %j',
+    (end) => {
+      const found = problems({ OTEL_EXPORTER_OTLP_ENDPOINT: `https://user:hidden@collector${end}` })
+      expect(found).toEqual(
+        end === '' ? [] : [expect.stringMatching(/^ {2}OTEL_EXPORTER_OTLP_ENDPOINT: expected a URL/)],
+      )
+      expect(found.join('')).not.toContain('hidden')
+    },
+  )
 
   test('a process with some of the roles needs what the others can reach', () => {
     expect(problems({ ROLES: 'runner' })).toEqual([
