@@ -19,14 +19,14 @@ test('where no time is known, those that start servers are begun first, and of a
     'c.kafka.test.ts': [1_000],
     'd.e2e.test.ts': [2_000],
     'e.e2e.test.ts': [4_000],
-    'f.chaos.test.ts': [10],
+    'f.kafka.test.ts': [3_000],
     'g.unit.test.ts': [9_500],
   } as const
   expect(
     begun(files)
       .map((name) => name.slice(0, 1))
       .join(''),
-  ).toBe('fcedbga')
+  ).toBe('efdcbga')
 })
 
 test('where times are known, they alone count; what has none may be long', () => {
