@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { certainlyAmong, clientOf } from './gateway/address.ts'
-import { countAnswers } from './gateway/answers.ts'
+import { type Answered, countAnswers } from './gateway/answers.ts'
 import { TOPICS } from './contracts/topics.ts'
 import { createApp } from './gateway/app.ts'
 import { type Front, openFront } from './gateway/front.ts'
 import { docsRoutes } from './gateway/rest/docs.ts'
+import { probesOf } from './gateway/rest/probes.ts'
 import type { Route } from './gateway/rest/route.ts'
 import type { Config } from './platform/config.ts'
 import type { Logger } from './platform/logger.ts'
@@ -48,8 +49,10 @@ export async function startPlatform(
 ): Promise<Platform> {
   const stops: Stops = []
   const metrics = createMetrics()
+  const answered = countAnswers(metrics)
   const client = clientOf(config.trustedProxies)
   const isAllowed = certainlyAmong(config.metricsAllow)
+  const openTo = (request: IncomingMessage): boolean => isAllowed(client(request))
   const stopping = new AbortController()
   const leavingSoon = new AbortController()
   const leavingNow = new AbortController()
@@ -68,7 +71,7 @@ export async function startPlatform(
     await front?.stop(GRACE / 8)
   }
   const listen = async (): Promise<Front> => {
-    const opened = await openFront(config, { text: metrics.text, openTo: (request) => isAllowed(client(request)) })
+    const opened = await openFront(config, { metrics, openTo, log, answered })
     log.info({ url: opened.url, roles: config.roles }, 'listening')
     return opened
   }
@@ -91,10 +94,11 @@ export async function startPlatform(
     const admin = has('gateway') ? await untilReached(() => firstAdmin(ground), { log, signal, waiting }) : undefined
     const own = has('gateway') ? gatewayRoutes(ground, closing.signal) : []
     if (has('gateway')) startCommands(ground, own, stops)
-    const routes = [...own, ...watchRoutes(ground)]
+    const probes = probesOf(ground)
+    const routes = [...own, ...watchRoutes(ground, probes)]
     const served = [...routes, ...docsRoutes(routes, version)]
     front ??= await listen()
-    front.serve(handlerOf(ground, served))
+    front.serve(handlerOf(ground, served, answered), probes)
     return {
       url: front.url,
       models,
@@ -114,8 +118,8 @@ function firstAdmin({ access, config }: Ground): Promise<FirstAdmin | undefined>
   return makeFirstAdmin(access.users, config.admin, { dataDir: config.dataDir, onTerminal: process.stdout.isTTY })
 }
 
-function handlerOf(ground: Ground, routes: readonly Route[]): RequestListener {
-  const { config, keys, secrets, access, models, log, metrics, tracing } = ground
+function handlerOf(ground: Ground, routes: readonly Route[], answered: (answered: Answered) => void): RequestListener {
+  const { config, keys, secrets, access, models, log, tracing } = ground
   const { logins, apiTokens } = access
   const app = createApp({
     routes,
@@ -128,7 +132,7 @@ function handlerOf(ground: Ground, routes: readonly Route[]): RequestListener {
     trustedProxies: config.trustedProxies,
     rateLimit: config.rateLimit,
     tracing,
-    answered: countAnswers(metrics),
+    answered,
   })
   const answer = app.callback()
   return (request, response) => void answer(request, response)

@@ -6,6 +6,7 @@ import type { Logger } from '../platform/logger.ts'
 import { type Tracing, untraced } from '../platform/tracing.ts'
 import { permits } from '../services/access/permissions.ts'
 import { clientOf } from './address.ts'
+import { type Answered, tellWhenAnswered } from './answers.ts'
 import { type Authenticate, bearer } from './auth.ts'
 import { correlationIdOf } from './correlation.ts'
 import { cors } from './cors.ts'
@@ -33,9 +34,6 @@ export type AppOptions = Readonly<{
   /** Told of each request when it has ended. */
   answered?: (answered: Answered) => void
 }>
-
-/** A request that has ended: `route` is the pattern, `none` where there was none; 499 is the status of one whose client had gone. */
-export type Answered = Readonly<{ method: string; route: string; status: number; seconds: number }>
 
 /** What one request carries from middleware to middleware. */
 type State = { correlationId: string; user?: User; route?: Route; failure?: unknown }
@@ -100,28 +98,22 @@ function fixedBeforeParameters(a: Route, b: Route): number {
 }
 
 /** One line for each request when it has ended. */
-function observe({ log, answered }: AppOptions): Middleware {
+function observe(observers: AppOptions): Middleware {
   return async (context, next) => {
-    const started = performance.now()
     const state = context.state as State
     state.correlationId = correlationIdOf(context.get('X-Request-Id'))
     context.set('X-Request-Id', state.correlationId)
     context.set('X-Content-Type-Options', 'nosniff')
     context.set('Cache-Control', 'no-store')
-    context.res.once('close', () => {
-      const took = performance.now() - started
-      const { method } = context
+    tellWhenAnswered(context.res, observers, () => ({
+      method: context.method,
       // The pattern, never the URL: a query may hold a token.
-      const route = state.route?.path ?? 'none'
-      const status = context.res.writableFinished ? context.res.statusCode : 499
-      answered?.({ method, route, status, seconds: took / 1000 })
-      const ms = Math.round(took * 100) / 100
-      const fields = { method, route, status, ms, id: state.correlationId, user: state.user?.id }
-      // What watches over the platform asks all day.
-      if (state.failure !== undefined) log.error({ ...fields, err: state.failure }, 'request failed')
-      else if (state.route?.watches) log.debug(fields, 'request')
-      else log.info(fields, 'request')
-    })
+      route: state.route?.path ?? 'none',
+      id: state.correlationId,
+      user: state.user?.id,
+      watches: state.route?.watches === true,
+      failure: state.failure,
+    }))
     await next()
     // The client still holds the body back: what it sends next on this connection could be that body or a request.
     if (awaitsContinue(context.req) && !context.req.readableDidRead) context.set('Connection', 'close')

@@ -11,24 +11,14 @@ import { type Call, type Route, route } from './route.ts'
  */
 export function metricsRoutes({
   metrics,
-  probes,
   allow,
   authenticate,
 }: {
   metrics: Metrics
-  /** What `/readyz` asks: shown as `testledger_up`. */
-  probes: Probes
   allow: readonly string[]
   authenticate: Authenticate['apiToken']
 }): readonly Route[] {
   const isAllowed = certainlyAmong(allow)
-  metrics.gauges({ testledger_up: 'Whether a part of the platform is well, as /readyz says' }, async () => {
-    const parts = Object.entries(probes).map(async ([part, probe]) => {
-      const { ok } = await ask(probe)
-      return { labels: { part }, value: ok ? 1 : 0 }
-    })
-    return { testledger_up: await Promise.all(parts) }
-  })
 
   async function mayRead({ address, handedOn = false, headers }: Call<unknown>): Promise<boolean> {
     if (isAllowed({ address, handedOn })) return true
@@ -59,6 +49,17 @@ export function metricsRoutes({
       },
     }),
   ]
+}
+
+/** Shows as `testledger_up` how the parts are of which `/readyz` tells at that moment. */
+export function showParts(metrics: Metrics, probes: () => Probes): void {
+  metrics.gauges({ testledger_up: 'Whether a part of the platform is well, as /readyz says' }, async () => {
+    const parts = Object.entries(probes()).map(async ([part, probe]) => {
+      const { ok } = await ask(probe)
+      return { labels: { part }, value: ok ? 1 : 0 }
+    })
+    return { testledger_up: await Promise.all(parts) }
+  })
 }
 
 const WORDS = '不能读取指标：来源地址不在 METRICS_ALLOW 中，且请求头 Authorization 没有有效的 API 令牌'

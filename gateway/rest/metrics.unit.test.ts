@@ -6,7 +6,7 @@ import { countAnswers } from '../answers.ts'
 import { createApp } from '../app.ts'
 import { type HttpServer, serveHttp } from '../http.ts'
 import type { Probes } from './health.ts'
-import { metricsRoutes } from './metrics.ts'
+import { metricsRoutes, showParts } from './metrics.ts'
 import { route, type User } from './route.ts'
 
 const MACHINE: User = { id: 1, username: 'prometheus', role: 'viewer', via: 'token' }
@@ -23,6 +23,7 @@ async function serve({
   probes = {},
 }: { allow?: readonly string[]; trustedProxies?: readonly string[]; probes?: Probes } = {}) {
   const metrics = createMetrics()
+  showParts(metrics, () => probes)
   const apiToken = async (text: string) => (text === TOKEN ? MACHINE : undefined)
   const thing = route({
     method: 'GET',
@@ -34,7 +35,7 @@ async function serve({
     handle: async () => ({ status: 200, body: {} }),
   })
   const app = createApp({
-    routes: [thing, ...metricsRoutes({ metrics, probes, allow, authenticate: apiToken })],
+    routes: [thing, ...metricsRoutes({ metrics, allow, authenticate: apiToken })],
     jwtSecret: 'a secret of at least thirty-two bytes',
     authenticate: { login: async () => undefined, apiToken },
     mac: () => '',
