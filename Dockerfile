@@ -17,9 +17,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 # Readable for that user, whatever umask they were checked out under.
 COPY --chmod=755 . .
-# Node looks up as many names at once as half of its pool has threads, two if nothing is said. A stopped container has no name any more, and
-# where Docker then asks a resolver that is silent, lookups of one server that is away would hold up those of all others.
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8600 DATA_DIR=/data UV_THREADPOOL_SIZE=16
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8600 DATA_DIR=/data
 # By number, so that a platform that asks for a user who is not root can see it.
 USER 1000:1000
 VOLUME /data

@@ -100,9 +100,12 @@ function adminPassword(text: string): string | Wrong {
 
 const RANGES = 'IP addresses or CIDR ranges, separated by commas'
 
+/** `none` beside others is nothing beside them: Compose adds the ranges of its stores to what an operator says. */
 function targetDeny(text: string): string | Wrong {
-  if (text === 'none') return ''
-  return list(isRange, `none, or ${RANGES}`)(text) instanceof Wrong ? new Wrong(`none, or ${RANGES}`) : text
+  const ranges = text.split(',').filter((item) => item.trim() !== 'none')
+  if (ranges.length === 0) return ''
+  const said = ranges.join(',')
+  return list(isRange, RANGES)(said) instanceof Wrong ? new Wrong(`none, or ${RANGES}`) : said
 }
 
 const REGISTRATIONS = ['closed', 'open'] as const

@@ -47,6 +47,12 @@ describe('reading the environment', () => {
     expect(readConfig(empty)).toEqual(readConfig({}))
   })
 
+  test('no address is denied with none, and those that stand beside it are', () => {
+    expect(readConfig({ TARGET_DENY: 'none' }).targetDeny).toBe('')
+    expect(readConfig({ TARGET_DENY: 'none,10.231.86.0/24' }).targetDeny).toBe('10.231.86.0/24')
+    expect(() => readConfig({ TARGET_DENY: 'none,everything' })).toThrow('TARGET_DENY')
+  })
+
   test('every variable is read', () => {
     const config = readConfig({
       HOST: '0.0.0.0',

@@ -10,6 +10,10 @@ import { pathToFileURL } from 'node:url'
 
 const NEEDED = 24
 
+// Node looks up as many names at once as half of this pool has threads, two if nothing is said. Where a resolver is silent, lookups of one
+// server that is away would hold up those of all others.
+process.env.UV_THREADPOOL_SIZE ??= '16'
+
 const [file = '', ...args] = process.argv.slice(2)
 if (Number.parseInt(process.versions.node) >= NEEDED) {
   module.enableCompileCache?.()

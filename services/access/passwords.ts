@@ -5,7 +5,7 @@ import { Slots } from '../runner/slots.ts'
 
 const scryptNow = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
 
-/** Derivations at once. They work in Node's pool of four threads, where reading files and looking up names wait their turn as well. */
+/** Derivations at once. They work in Node's pool of threads, where reading files and looking up names wait their turn as well. */
 const PLACES = 2
 /** Derivations under way or waiting for a place: some seconds' worth. */
 const MOST = 100

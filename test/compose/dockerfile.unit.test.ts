@@ -66,11 +66,6 @@ describe('the image', () => {
     expect(only(stage, 'RUN')).toContain(`install --directory --owner=${uid} --group=${gid} ${DATA_DIR}`)
   })
 
-  test('has room to look up the names of all others while every client of Kafka waits for one', () => {
-    const [others, clientsOfKafka] = [3, 4]
-    expect(Number(imageEnvironment().UV_THREADPOOL_SIZE) / 2).toBeGreaterThanOrEqual(others + clientsOfKafka)
-  })
-
   test('has no compiler, no npm, and of Debian nothing but an init', () => {
     const run = only(stage, 'RUN')
     const [, packages = ''] = /apt-get install --yes --no-install-recommends ([^&]+) &&/.exec(run) ?? []
