@@ -1,32 +1,37 @@
-import type { Role } from '../../platform/config.ts'
+import type { Config, Role } from '../../platform/config.ts'
+import { esdbAddress } from '../../platform/event-store/esdb/address.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
 import type { MessageLog } from '../../platform/message-log/port.ts'
 import type { Database } from '../../platform/sql.ts'
+import { Unavailable } from '../../platform/unavailable.ts'
+import { Late, within } from '../../platform/within.ts'
 import type { EngineStatus } from '../../projections/engine.ts'
 import { type Health, PROBE_MS, type Probes } from './health.ts'
 
 /** Before the probe is given up, which would not know the address. */
-const DATABASE_MS = PROBE_MS - 200
+const ANSWER_MS = PROBE_MS - 200
 
 /**
  * What must be well for a process to be ready: in every role its database and its event store; for whoever answers from read models or
  * feeds them every projection; for whoever publishes or consumes work the message log.
  */
 export function probesOf(deps: {
+  config: Pick<Config, 'eventStoreUrl' | 'kafka'>
   db: Database
   store: EventStore
   messages: MessageLog
   models: { status(): Promise<EngineStatus> }
   has(role: Role): boolean
 }): Probes {
-  const { db, store, messages, models, has } = deps
+  const { config, db, store, messages, models, has } = deps
+  const servers = serversOf(config)
   return {
     async database() {
-      await db.reach(DATABASE_MS)
+      await db.reach(ANSWER_MS)
       return { ok: true }
     },
     async event_store() {
-      return { ok: true, head: await store.head() }
+      return { ok: true, head: await answerOf(servers.eventStore, store.head()) }
     },
     ...((has('gateway') || has('projector')) && {
       async projections() {
@@ -35,11 +40,26 @@ export function probesOf(deps: {
     }),
     ...((has('relay') || has('runner')) && {
       async message_log() {
-        await messages.reach()
+        await answerOf(servers.messageLog, messages.reach())
         return { ok: true }
       },
     }),
   }
+}
+
+/** Where what is silent would answer. Who keeps events in Postgres is told of it by the probe of the database. */
+function serversOf({ eventStoreUrl, kafka }: Pick<Config, 'eventStoreUrl' | 'kafka'>) {
+  return {
+    eventStore: eventStoreUrl === undefined ? undefined : esdbAddress(eventStoreUrl).server,
+    messageLog: kafka && `Kafka at ${kafka.brokers.join(', ')}`,
+  }
+}
+
+async function answerOf<T>(server: string | undefined, answer: Promise<T>): Promise<T> {
+  if (server === undefined) return answer
+  return within(ANSWER_MS, answer).catch((error: unknown) => {
+    throw error instanceof Late ? new Unavailable(server, error) : error
+  })
 }
 
 function projectionsHealth({ caughtUp, projections }: EngineStatus): Health {
