@@ -1,19 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import ipaddr from 'ipaddr.js'
-
-type Address = ipaddr.IPv4 | ipaddr.IPv6
+import { ipRange, isInRange } from '../platform/ip-ranges.ts'
 
 /** Answers whether an address, IPv4 mapped into IPv6 too, is one of these or in one of these ranges; what is no address never is. */
 export function among(addressesAndRanges: readonly string[]): (text: string) => boolean {
-  const ranges = addressesAndRanges.map((text): [Address, number] => {
-    if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
-    const address = ipaddr.parse(text)
-    return [address, address.kind() === 'ipv4' ? 32 : 128]
+  const ranges = addressesAndRanges.map((text) => {
+    const range = ipRange(text)
+    if (range === undefined) throw new TypeError(`${text} is no address and no range`)
+    return range
   })
   return (text) => {
     if (!ipaddr.isValid(text)) return false
     const address = ipaddr.process(text)
-    return ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
+    return ranges.some((range) => isInRange(address, range))
   }
 }
 

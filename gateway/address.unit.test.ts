@@ -44,6 +44,13 @@ test('of a connection that is no proxy of ours the header is not looked at', () 
   expect(address('8.8.8.8', '5.5.5.5:1234')).toBe('8.8.8.8')
 })
 
+test('addresses that are configured as a dual-stack log shows them are the IPv4 addresses that they hold', () => {
+  const mapped = clientAddress(['::ffff:10.0.0.5', '::ffff:172.16.0.0/108'])
+  expect(mapped('10.0.0.5', '5.5.5.5')).toBe('5.5.5.5')
+  expect(mapped('::ffff:172.20.0.1', '5.5.5.5')).toBe('5.5.5.5')
+  expect(mapped('10.0.0.6', '5.5.5.5')).toBe('10.0.0.6')
+})
+
 describe('whether a client is for certain the machine itself', () => {
   const isMachine = certainlyAmong(['127.0.0.0/8'])
   const asked = (headers: IncomingHttpHeaders, trusted: readonly string[] = ['127.0.0.1']): boolean =>

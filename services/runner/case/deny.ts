@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import { type IpAddress, type IpRange, ipRange, isInRange } from '../../../platform/ip-ranges.ts'
 
 /** Cloud metadata services and link-local addresses: what a test case must never be able to ask. */
 export const DEFAULT_TARGET_DENY = '169.254.169.254/32,fd00:ec2::254/128,169.254.0.0/16,fe80::/10'
@@ -7,9 +8,6 @@ export interface TargetDeny {
   /** Whether this IP address (as text, zone and brackets allowed) must not be connected to. Text that is no address is not denied. */
   denies(address: string): boolean
 }
-
-type Address = ipaddr.IPv4 | ipaddr.IPv6
-type Range = [Address, number]
 
 /** Reads `TARGET_DENY`: addresses and CIDR ranges, separated by commas; empty denies nothing. Throws for anything else. */
 export function parseTargetDeny(text: string): TargetDeny {
@@ -21,35 +19,27 @@ export function parseTargetDeny(text: string): TargetDeny {
   return {
     denies(address) {
       const parsed = parseAddress(address)
-      return parsed !== undefined && reachableAs(parsed).some((form) => ranges.some((range) => inside(form, range)))
+      return parsed !== undefined && reachableAs(parsed).some((form) => ranges.some((range) => isInRange(form, range)))
     },
   }
 }
 
-function parseRange(text: string): Range {
-  try {
-    if (text.includes('/')) return ipaddr.parseCIDR(text)
-    const address = ipaddr.parse(text)
-    return [address, address.kind() === 'ipv4' ? 32 : 128]
-  } catch {
-    throw new Error(`TARGET_DENY: ${JSON.stringify(text)} is no address and no CIDR range`)
-  }
+function parseRange(text: string): IpRange {
+  const range = ipRange(text)
+  if (range === undefined) throw new Error(`TARGET_DENY: ${JSON.stringify(text)} is no address and no CIDR range`)
+  return range
 }
 
-function parseAddress(text: string): Address | undefined {
+function parseAddress(text: string): IpAddress | undefined {
   const bare = text.replace(/^\[|\]$/g, '')
   return ipaddr.isValid(bare) ? ipaddr.parse(bare) : undefined
-}
-
-function inside(address: Address, [network, bits]: Range): boolean {
-  return address.kind() === network.kind() && address.match(network, bits)
 }
 
 /**
  * The addresses that connecting to this one may reach: itself, the IPv4 address that an IPv6 form carries (mapped, compatible,
  * NAT64, 6to4), and loopback for the unspecified address, which Linux connects to itself.
  */
-function reachableAs(address: Address): readonly Address[] {
+function reachableAs(address: IpAddress): readonly IpAddress[] {
   const bytes = address.toByteArray()
   if (bytes.every((byte) => byte === 0)) return [address, ipaddr.parse('127.0.0.1'), ipaddr.parse('::1')]
   const carried = address.kind() === 'ipv6' ? carriedIPv4(bytes) : undefined

@@ -37,6 +37,18 @@ describe('by default', () => {
   })
 })
 
+test.each(['::ffff:169.254.169.254', '::ffff:169.254.0.0/112'])(
+  '%s denies the IPv4 addresses that it holds',
+  (range) => {
+    const deny = parseTargetDeny(range)
+    expect(['169.254.169.254', '::ffff:169.254.169.254', '10.0.0.1'].map((address) => deny.denies(address))).toEqual([
+      true,
+      true,
+      false,
+    ])
+  },
+)
+
 test('whoever denies loopback denies the unspecified address, which leads there', () => {
   expect(parseTargetDeny('127.0.0.0/8').denies('0.0.0.0')).toBe(true)
   expect(parseTargetDeny('127.0.0.0/8').denies('::')).toBe(true)
