@@ -1,8 +1,19 @@
+import { setTimeout } from 'node:timers/promises'
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { createMetrics } from './metrics.ts'
 
 afterEach(() => {
   jest.useRealTimers()
+})
+
+// Before all others: a process begins to watch itself once.
+test('what is shown of the process first was measured since it began', async () => {
+  const { text } = createMetrics()
+  await setTimeout(100)
+  const shown = (await text()).text
+  const [, shortest] = /^nodejs_eventloop_lag_min_seconds (\S+)$/m.exec(shown) ?? []
+  expect(Number(shortest)).toBeLessThan(60)
+  expect(shown).not.toMatch(/^nodejs_eventloop_\S+ nan$/im)
 })
 
 test('counts and durations are shown with their labels and meanings', async () => {
