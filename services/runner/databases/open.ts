@@ -5,7 +5,6 @@
 import { z } from 'zod'
 import type { Json } from '../../../contracts/json.ts'
 import type { TargetDeny } from '../case/deny.ts'
-import { openMysql } from './mysql.ts'
 import { withPlaceholders } from './placeholders.ts'
 import { DatabaseFault, type Session, type Statement } from './port.ts'
 import { openPostgres } from './postgres.ts'
@@ -122,8 +121,9 @@ class RunDatabases implements Databases {
     if (known?.session.usable === true) return known
     const wire = new Wire(settings, this.#targetDeny)
     const limit = this.#limit(`连接数据库 ${name} `, this.#limits.connectMs, until, asked)
-    const open = settings.type === 'mysql' ? openMysql : openPostgres
     try {
+      // The client of MySQL takes long to load, and few environments need it.
+      const open = settings.type === 'mysql' ? (await import('./mysql.ts')).openMysql : openPostgres
       const seconds = Math.ceil(this.#limits.queryMs / 1000) + LATE_SECONDS
       const opened = { session: await open(settings, wire, seconds, limit.signal), wire }
       this.#open.set(name, opened)
