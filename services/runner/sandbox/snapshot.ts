@@ -10,7 +10,7 @@ import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promi
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SNAPSHOT_DIGEST_BYTES } from './child/contract.ts'
+import { SNAPSHOT_DIGEST_BYTES } from './child/contract.mjs'
 import type { Wrapper } from './walls.ts'
 
 const SOURCES = ['python/', 'child/'].map((folder) => fileURLToPath(new URL(folder, import.meta.url)))
@@ -73,7 +73,7 @@ function keyOf(wrapper: Wrapper): string {
   const hash = createHash('sha256').update(`${process.version} ${process.arch} ${version} ${wrapper.env['TZ']}`)
   for (const folder of SOURCES)
     for (const file of readdirSync(folder).toSorted())
-      if (/\.(py|ts)$/.test(file)) hash.update(file).update(readFileSync(join(folder, file)))
+      if (/\.(py|mjs)$/.test(file)) hash.update(file).update(readFileSync(join(folder, file)))
   return hash.digest('hex').slice(0, 24)
 }
 

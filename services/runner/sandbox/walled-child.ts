@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
-import { EXIT_OUT_OF_MEMORY, QUESTION_BYTES, REPLY_BYTES } from './child/contract.ts'
+import { EXIT_OUT_OF_MEMORY, QUESTION_BYTES, REPLY_BYTES } from './child/contract.mjs'
 import { encodeCommand, FrameReader, HostileFrame } from './frames.ts'
 import type { Limit } from './outcome.ts'
 import type { Wrapper } from './walls.ts'

@@ -31,7 +31,7 @@ async function escaped(code: string): Promise<string> {
   const [program, args] = wrapper.command('probe')
   const flags = args.slice(
     0,
-    args.findIndex((arg) => arg.endsWith('main.ts')),
+    args.findIndex((arg) => arg.endsWith('main.mjs')),
   )
   const { stdout } = await promisify(execFile)(program, [...flags, '--eval', code], {
     env: wrapper.env,
@@ -48,7 +48,7 @@ describe('a script that had broken out of the interpreter', () => {
   test('would read no file but the sandbox’s own', async () => {
     expect(await escaped(reading(join(folder, 'secret')))).toBe('ERR_ACCESS_DENIED')
     expect(await escaped(reading('/etc/passwd'))).toBe('ERR_ACCESS_DENIED')
-    expect(await escaped(reading(fileURLToPath(new URL('child/main.ts', import.meta.url))))).toBe('true')
+    expect(await escaped(reading(fileURLToPath(new URL('child/main.mjs', import.meta.url))))).toBe('true')
   })
 
   test('would write no file, start no process, compile no text', async () => {

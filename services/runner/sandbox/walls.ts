@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 export const SANDBOX_UID = 64_733
 
 // Real paths: under links the process would need the right to read each of them.
-const ENTRY = realpathSync(fileURLToPath(new URL('child/main.ts', import.meta.url)))
+const ENTRY = realpathSync(fileURLToPath(new URL('child/main.mjs', import.meta.url)))
 const PYODIDE = dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))
 const PROBE_MS = 15_000
 

@@ -5,9 +5,10 @@
 import { constants } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { loadPyodide as LoadPyodide } from 'pyodide'
-import { importCode } from './code.ts'
-import { ALLOWED_HOST_FUNCTIONS, ENDING_HOST_FUNCTIONS } from './host-functions.ts'
+import { importCode } from './code.mjs'
+import { ALLOWED_HOST_FUNCTIONS, ENDING_HOST_FUNCTIONS } from './host-functions.mjs'
+
+/** @import { CappedDisk, HostFunction, Instantiated, Interpreter, InterpreterOptions, Pyodide, WasmNamespace } from './types.ts' */
 
 /** All that scripts may ever put on the in-memory disk of one interpreter. */
 const DISK_BYTES = 64 * 1024 * 1024
@@ -16,61 +17,24 @@ const ENOSPC = 51
 /** What a system call that is a stub answers: ENOSYS of emscripten, negated. */
 const NOT_THERE = -52
 
-type HostFunction = ((...args: unknown[]) => unknown) & { sig?: string; isAsync?: boolean; stub?: boolean }
-/** As much of the WebAssembly namespace as the walls touch; TypeScript declares it with the browser's library alone. */
-interface Memory {
-  readonly buffer: ArrayBuffer
-}
-type Imports = Record<string, Record<string, unknown>>
-/** What bytes come to when they are instantiated. */
-interface Instantiated {
-  module: object
-  instance: object
-}
-interface WasmNamespace {
-  instantiate: (source: unknown, imports?: Imports) => Promise<unknown>
-  Instance: new (module: object, imports: Imports) => object
-  Memory: { prototype: { grow(this: Memory, pages: number): number } }
-}
-const wasm = (globalThis as unknown as { WebAssembly: WasmNamespace }).WebAssembly
+const wasm = /** @type {WasmNamespace} */ (/** @type {unknown} */ (Reflect.get(globalThis, 'WebAssembly')))
 
-export type Pyodide = Awaited<ReturnType<typeof LoadPyodide>>
-
-export interface Interpreter {
-  py: Pyodide
-  /** From now on only the allowed host functions do anything. */
-  lock(): void
-  /** Whether memory was ever refused. */
-  memoryRefused(): boolean
-  /** The WebAssembly module that Python is. */
-  module: object
-}
-
-export interface InterpreterOptions {
-  /** The folder of the package, its real path: by its name it could be found through links that may not be read here. */
-  pyodide: string
-  memoryLimitBytes: number
-  /** A snapshot to start from, or the wish to make one. */
-  snapshot: Uint8Array | 'make'
-  /** The module's code as `exportCode` gave it; it is passed over where it does not fit. */
-  code?: Uint8Array
-  /** Called when C ends the process. It must not return. */
-  ended: () => never
-}
-
-/** Loads Python. Slow without a snapshot (over a second), a fraction of that with one. */
-export async function loadInterpreter(options: InterpreterOptions): Promise<Interpreter> {
+/**
+ * Loads Python. Slow without a snapshot (over a second), a fraction of that with one.
+ * @param {InterpreterOptions} options
+ * @returns {Promise<Interpreter>}
+ */
+export async function loadInterpreter(options) {
   let locked = false
   allowLoadingUnderPermissions()
   const { restore, loaded } = wrapInstantiate(() => locked, options)
   const memory = capMemory(options.memoryLimitBytes)
   const start = options.snapshot === 'make' ? { _makeSnapshot: true } : { _loadSnapshot: options.snapshot }
-  const { loadPyodide } = (await import(pathToFileURL(join(options.pyodide, 'pyodide.mjs')).href)) as {
-    loadPyodide: typeof LoadPyodide
-  }
+  /** @type {typeof import('pyodide')} */
+  const { loadPyodide } = await import(pathToFileURL(join(options.pyodide, 'pyodide.mjs')).href)
   const py = await loadPyodide({
     // No JavaScript object reaches Python.
-    jsglobals: Object.create(null) as object,
+    jsglobals: Object.create(null),
     env: { HOME: '/home/pyodide', LANG: 'C.UTF-8', _: 'python' },
     stdin: () => null,
     stdout: () => {},
@@ -83,9 +47,10 @@ export async function loadInterpreter(options: InterpreterOptions): Promise<Inte
 }
 
 /** Under `--permission` Node's `process.binding` throws, and emscripten asks it for constants alone. */
-function allowLoadingUnderPermissions(): void {
+function allowLoadingUnderPermissions() {
   Object.assign(process, {
-    binding: (name: string) => {
+    /** @param {string} name */
+    binding: (name) => {
       if (name === 'constants') return { fs: constants }
       throw new Error('not available')
     },
@@ -95,13 +60,14 @@ function allowLoadingUnderPermissions(): void {
 /**
  * Puts a gate before every host function that the interpreter's module imports. The arity and the signature that
  * emscripten wrote on a function must stay, for it builds call thunks from them.
+ * @param {() => boolean} isLocked
+ * @param {InterpreterOptions} options
+ * @returns {{ restore: () => void; loaded: () => object }}
  */
-function wrapInstantiate(
-  isLocked: () => boolean,
-  { ended, code }: InterpreterOptions,
-): { restore: () => void; loaded: () => object } {
+function wrapInstantiate(isLocked, { ended, code }) {
   const { instantiate } = wasm
-  let module: object | undefined
+  /** @type {object | undefined} */
+  let module
   wasm.instantiate = async (source, imports) => {
     const env = imports?.['env']
     if (imports === undefined || env === undefined || !('JsProxy_GetAttr_js' in env))
@@ -110,7 +76,7 @@ function wrapInstantiate(
     const known = code === undefined || code.length === 0 ? undefined : importCode(code, bytesOf(source))
     const result = known
       ? { module: known, instance: new wasm.Instance(known, imports) }
-      : ((await instantiate(source, imports)) as Instantiated)
+      : /** @type {Instantiated} */ (await instantiate(source, imports))
     module = result.module
     return result
   }
@@ -125,30 +91,46 @@ function wrapInstantiate(
   }
 }
 
-function bytesOf(source: unknown): Uint8Array {
-  return source instanceof Uint8Array ? source : new Uint8Array(source as ArrayBuffer)
+/** @param {unknown} source */
+function bytesOf(source) {
+  return source instanceof Uint8Array ? source : new Uint8Array(/** @type {ArrayBuffer} */ (source))
 }
 
-function gate(env: Record<string, unknown>, isLocked: () => boolean, ended: () => never): void {
-  const errorValue = env['Jsv_GetError_import'] as HostFunction
+/**
+ * @param {Record<string, unknown>} env
+ * @param {() => boolean} isLocked
+ * @param {() => never} ended
+ */
+function gate(env, isLocked, ended) {
+  const errorValue = /** @type {HostFunction} */ (env['Jsv_GetError_import'])
   for (const [name, value] of Object.entries(env)) {
     // These two make and know the value that means "an error happened": stubs answer with it.
     if (name === 'Jsv_GetError_import' || name === 'JsvError_Check') continue
     if (typeof value !== 'function' || ALLOWED_HOST_FUNCTIONS.has(name)) continue
-    const real = value as HostFunction
+    const real = /** @type {HostFunction} */ (value)
     const refuse = ENDING_HOST_FUNCTIONS.has(name) ? ended : refusal(name, real.sig, errorValue)
-    const gatedFunction: HostFunction = function (this: unknown, ...args: unknown[]) {
+    /**
+     * @this {unknown}
+     * @param {unknown[]} args
+     */
+    const gatedFunction = function (...args) {
       return isLocked() ? refuse() : real.apply(this, args)
     }
     Object.defineProperty(gatedFunction, 'length', { value: real.length })
-    for (const mark of ['sig', 'isAsync', 'stub'] as const)
+    for (const mark of /** @type {const} */ (['sig', 'isAsync', 'stub']))
       if (real[mark] !== undefined) Object.assign(gatedFunction, { [mark]: real[mark] })
     env[name] = gatedFunction
   }
 }
 
-/** A failure in the type that the caller's signature asks for: e an external reference, i and p 32 bits, j 64 bits. */
-function refusal(name: string, signature: string | undefined, errorValue: HostFunction): () => unknown {
+/**
+ * A failure in the type that the caller's signature asks for: e an external reference, i and p 32 bits, j 64 bits.
+ * @param {string} name
+ * @param {string | undefined} signature
+ * @param {HostFunction} errorValue
+ * @returns {() => unknown}
+ */
+function refusal(name, signature, errorValue) {
   const answers = signature?.[0]
   if (answers === 'e') return () => errorValue()
   if (answers === 'j') return () => 0n
@@ -156,8 +138,11 @@ function refusal(name: string, signature: string | undefined, errorValue: HostFu
   return answers === 'i' ? () => -1 : () => 0
 }
 
-/** Every growth of WebAssembly memory passes here; over the cap Python sees a MemoryError. */
-function capMemory(bytes: number): { refused: () => boolean } {
+/**
+ * Every growth of WebAssembly memory passes here; over the cap Python sees a MemoryError.
+ * @param {number} bytes
+ */
+function capMemory(bytes) {
   let refused = false
   const memory = wasm.Memory.prototype
   const { grow } = memory
@@ -169,23 +154,15 @@ function capMemory(bytes: number): { refused: () => boolean } {
   return { refused: () => refused }
 }
 
-interface DiskNode {
-  contents?: Uint8Array
-}
-interface MemoryDisk {
-  expandFileStorage(node: DiskNode, capacity: number): void
-  resizeFileStorage(node: DiskNode, size: number): void
-}
-
-/** Files lie outside of Python's memory: their bytes have a cap of their own, over the interpreter's whole life. */
-function capDisk(py: Pyodide): void {
-  const { filesystems, ErrnoError } = py.FS as unknown as {
-    filesystems: { MEMFS: MemoryDisk }
-    ErrnoError: new (errno: number) => Error
-  }
+/**
+ * Files lie outside of Python's memory: their bytes have a cap of their own, over the interpreter's whole life.
+ * @param {Pyodide} py
+ */
+function capDisk(py) {
+  const { filesystems, ErrnoError } = /** @type {CappedDisk} */ (/** @type {unknown} */ (py.FS))
   const disk = filesystems.MEMFS
   let taken = 0
-  for (const method of ['expandFileStorage', 'resizeFileStorage'] as const) {
+  for (const method of /** @type {const} */ (['expandFileStorage', 'resizeFileStorage'])) {
     const change = disk[method].bind(disk)
     disk[method] = (node, size) => {
       const before = node.contents?.length ?? 0

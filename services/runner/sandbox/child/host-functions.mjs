@@ -1,8 +1,9 @@
 /**
  * The host functions that Python may still call once scripts run: clocks, random bytes, memory growth up to the cap, and
  * files of the in-memory disk. Everything else that the WebAssembly module imports is a stub from then on.
+ * @type {ReadonlySet<string>}
  */
-export const ALLOWED_HOST_FUNCTIONS: ReadonlySet<string> = new Set([
+export const ALLOWED_HOST_FUNCTIONS = new Set([
   'JsvNoValue_Check',
   '_PyEM_TrampolineCall_JS',
   '_Py_CheckEmscriptenSignals_Helper',
@@ -44,8 +45,11 @@ export const ALLOWED_HOST_FUNCTIONS: ReadonlySet<string> = new Set([
   'random_get',
 ])
 
-/** The ways in which C ends the process. A stub that returned would leave the interpreter in a state no one defined. */
-export const ENDING_HOST_FUNCTIONS: ReadonlySet<string> = new Set([
+/**
+ * The ways in which C ends the process. A stub that returned would leave the interpreter in a state no one defined.
+ * @type {ReadonlySet<string>}
+ */
+export const ENDING_HOST_FUNCTIONS = new Set([
   '__assert_fail',
   '_abort_js',
   'abort',

@@ -6,9 +6,11 @@ import { fstatSync, readFileSync, readSync, readdirSync, writeSync } from 'node:
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { exportCode, importCode } from './code.ts'
-import { CHANNEL_FD, EXIT_CRASHED, EXIT_OUT_OF_MEMORY, SNAPSHOT_DIGEST_BYTES, SNAPSHOT_FD } from './contract.ts'
-import { loadInterpreter, type Interpreter } from './interpreter.ts'
+import { exportCode, importCode } from './code.mjs'
+import { CHANNEL_FD, EXIT_CRASHED, EXIT_OUT_OF_MEMORY, SNAPSHOT_DIGEST_BYTES, SNAPSHOT_FD } from './contract.mjs'
+import { loadInterpreter } from './interpreter.mjs'
+
+/** @import { DeviceFs, Interpreter } from './types.ts' */
 
 const [pyodide = '', mode, memoryLimitMb, withoutCode] = process.argv.slice(2)
 const memoryLimitBytes = Number(memoryLimitMb) * 1024 * 1024
@@ -23,12 +25,15 @@ const COMMON =
   'json, math, operator, pprint, random, re, secrets, statistics, string, textwrap, time, traceback, unittest, ' +
   'unittest.mock, urllib.parse, uuid, xml.etree.ElementTree, zoneinfo'
 
-/** Blocks until all is written: the reader takes its time, and nothing else happens here. */
-function writeAll(bytes: Uint8Array): void {
+/**
+ * Blocks until all is written: the reader takes its time, and nothing else happens here.
+ * @param {Uint8Array} bytes
+ */
+function writeAll(bytes) {
   for (let at = 0; at < bytes.length;) at += writeSync(CHANNEL_FD, bytes, at, bytes.length - at)
 }
 
-function probe(): void {
+function probe() {
   const uid = process.getuid?.() ?? null
   writeAll(Buffer.from(JSON.stringify({ uid, pid: process.pid, interfaces: Object.keys(networkInterfaces()).length })))
 }
@@ -37,7 +42,7 @@ function probe(): void {
 const COMPILING_MS = 1_000
 
 /** The memory, the code, and four bytes that tell how long the code is. */
-async function makeSnapshot(): Promise<void> {
+async function makeSnapshot() {
   const { py, module } = await loadInterpreter({
     pyodide,
     memoryLimitBytes,
@@ -64,8 +69,12 @@ sys.path_importer_cache.pop('${ENGINE}', None)
   writeAll(length)
 }
 
-/** The memory is written by now: whatever the rehearsal leaves in it goes with this process. */
-function rehearsedCode(py: Interpreter['py'], module: object): Uint8Array {
+/**
+ * The memory is written by now: whatever the rehearsal leaves in it goes with this process.
+ * @param {Interpreter['py']} py
+ * @param {object} module
+ */
+function rehearsedCode(py, module) {
   py.runPython(`
 import sys
 sys.path.insert(0, '${ENGINE}')
@@ -79,10 +88,12 @@ rehearsal.rehearse()
   return code && readable ? code : new Uint8Array()
 }
 
-async function serve(): Promise<void> {
+async function serve() {
   const exit = process.exit.bind(process)
-  let interpreter: Interpreter | undefined
-  const ended = (): never => exit(interpreter?.memoryRefused() === true ? EXIT_OUT_OF_MEMORY : EXIT_CRASHED)
+  /** @type {Interpreter | undefined} */
+  let interpreter
+  /** @returns {never} */
+  const ended = () => exit(interpreter?.memoryRefused() === true ? EXIT_OUT_OF_MEMORY : EXIT_CRASHED)
   interpreter = await loadInterpreter({ pyodide, memoryLimitBytes, ...readSnapshot(), ended })
   addHostDevice(interpreter, exit)
   forgetHost()
@@ -94,7 +105,7 @@ async function serve(): Promise<void> {
   }
 }
 
-function readSnapshot(): { snapshot: Uint8Array; code: Uint8Array } {
+function readSnapshot() {
   const bytes = new Uint8Array(fstatSync(SNAPSHOT_FD).size - SNAPSHOT_DIGEST_BYTES)
   for (let at = 0; at < bytes.length;) {
     const count = readSync(SNAPSHOT_FD, bytes, at, bytes.length - at, at)
@@ -107,34 +118,41 @@ function readSnapshot(): { snapshot: Uint8Array; code: Uint8Array } {
   return { snapshot: bytes.subarray(0, end), code: bytes.subarray(end, end + codeLength) }
 }
 
-interface DeviceFs {
-  makedev(major: number, minor: number): number
-  mkdev(path: string, mode: number, device: number): void
-  registerDevice(device: number, operations: object): void
-  readdir(path: string): string[]
-  unlink(path: string): void
-}
-
 /**
  * `/dev/host`: what Python writes goes to the host as it is, what the host writes is read from it. Opening it locks the
  * host functions. The other devices that could reach this process are taken away.
+ * @param {Interpreter} interpreter
+ * @param {(code: number) => never} exit
  */
-function addHostDevice(interpreter: Interpreter, exit: (code: number) => never): void {
-  const FS = interpreter.py.FS as unknown as DeviceFs
+function addHostDevice(interpreter, exit) {
+  const FS = /** @type {DeviceFs} */ (/** @type {unknown} */ (interpreter.py.FS))
   for (const tty of ['tty', 'tty1']) if (FS.readdir('/dev').includes(tty)) FS.unlink(`/dev/${tty}`)
   const device = FS.makedev(64, 0)
   FS.registerDevice(device, {
-    open(stream: { seekable: boolean }) {
+    /** @param {{ seekable: boolean }} stream */
+    open(stream) {
       stream.seekable = false
       interpreter.lock()
     },
     close() {},
-    read(_stream: unknown, heap: Int8Array, offset: number, length: number) {
+    /**
+     * @param {unknown} _stream
+     * @param {Int8Array} heap
+     * @param {number} offset
+     * @param {number} length
+     */
+    read(_stream, heap, offset, length) {
       const count = readSync(CHANNEL_FD, heap, offset, length, null)
       if (count === 0) exit(0)
       return count
     },
-    write(_stream: unknown, heap: Int8Array, offset: number, length: number) {
+    /**
+     * @param {unknown} _stream
+     * @param {Int8Array} heap
+     * @param {number} offset
+     * @param {number} length
+     */
+    write(_stream, heap, offset, length) {
       writeAll(new Uint8Array(heap.buffer, heap.byteOffset + offset, length))
       return length
     },
@@ -143,14 +161,23 @@ function addHostDevice(interpreter: Interpreter, exit: (code: number) => never):
   addNapDevice(FS)
 }
 
-/** `/dev/nap`: eight bytes, little-endian microseconds, have been written when the time is over. Waiting takes no processor. */
-function addNapDevice(FS: DeviceFs): void {
+/**
+ * `/dev/nap`: eight bytes, little-endian microseconds, have been written when the time is over. Waiting takes no processor.
+ * @param {DeviceFs} FS
+ */
+function addNapDevice(FS) {
   const never = new Int32Array(new SharedArrayBuffer(4))
   const device = FS.makedev(64, 1)
   FS.registerDevice(device, {
     open() {},
     close() {},
-    write(_stream: unknown, heap: Int8Array, offset: number, length: number) {
+    /**
+     * @param {unknown} _stream
+     * @param {Int8Array} heap
+     * @param {number} offset
+     * @param {number} length
+     */
+    write(_stream, heap, offset, length) {
       if (length < 8) return 0
       const bytes = new DataView(heap.buffer, heap.byteOffset + offset, 8)
       Atomics.wait(never, 0, 0, Number(bytes.getBigUint64(0, true)) / 1000)
@@ -161,7 +188,7 @@ function addNapDevice(FS: DeviceFs): void {
 }
 
 /** Takes what JavaScript could reach the host with, should a script ever come to run some. */
-function forgetHost(): void {
+function forgetHost() {
   for (const name of [
     'process',
     'Buffer',

@@ -6,25 +6,38 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 
-/** The code that V8 has optimised so far; undefined when there is none. */
-export function exportCode(module: object): Uint8Array | undefined {
+/**
+ * The code that V8 has optimised so far; undefined when there is none.
+ * @param {object} module
+ * @returns {Uint8Array | undefined}
+ */
+export function exportCode(module) {
   const code = native('(module) => %SerializeWasmModule(module)', module)
   return code instanceof ArrayBuffer ? new Uint8Array(code) : undefined
 }
 
-/** The module of these bytes with the code that was exported of it; undefined when the code does not fit. */
-export function importCode(code: Uint8Array, bytes: Uint8Array): object | undefined {
+/**
+ * The module of these bytes with the code that was exported of it; undefined when the code does not fit.
+ * @param {Uint8Array} code
+ * @param {Uint8Array} bytes
+ * @returns {object | undefined}
+ */
+export function importCode(code, bytes) {
   // A buffer of its own, and no more than the code: V8 takes all of it.
   const module = native('(code, bytes) => %DeserializeWasmModule(code, bytes)', new Uint8Array(code).buffer, bytes)
   return typeof module === 'object' && module !== null ? module : undefined
 }
 
-/** Calls a function whose source may name V8's own: that is allowed while it is read, and never while a script runs. */
-function native(source: string, ...args: readonly unknown[]): unknown {
+/**
+ * Calls a function whose source may name V8's own: that is allowed while it is read, and never while a script runs.
+ * @param {string} source
+ * @param {readonly unknown[]} args
+ * @returns {unknown}
+ */
+function native(source, ...args) {
   setFlagsFromString('--allow-natives-syntax')
   try {
-    const call = runInThisContext(source) as (...args: readonly unknown[]) => unknown
-    return call(...args)
+    return runInThisContext(source)(...args)
   } catch {
     return undefined
   } finally {
