@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parseJson, stringifyJson, type JsonObject, type JsonText } from '../../../contracts/json.ts'
-import { createSandboxPool, type SandboxPool } from '../sandbox/pool.ts'
+import { givenPool } from '../sandbox/given-sandbox.ts'
+import type { SandboxPool } from '../sandbox/pool.ts'
 import { DEFAULT_TARGET_DENY, parseTargetDeny } from './deny.ts'
 import { beginScene, closeFlow, openFlow, type Flow, type RunEnvironment } from './flow.ts'
 import type { CaseResult } from './result.ts'
@@ -15,13 +13,11 @@ import { httpTarget, type Target } from './target.fixture.ts'
 
 /** Whole cases: the real sandbox, a real target. */
 
-let cacheDir: string
 let pool: SandboxPool
 let target: Target
 
 beforeAll(async () => {
-  cacheDir = await mkdtemp(join(tmpdir(), 'testledger-case-'))
-  pool = createSandboxPool({ size: 1, cacheDir, log: { warn: () => undefined }, scriptTimeoutMs: 2000 })
+  pool = givenPool({ scriptTimeoutMs: 2000 })
   target = await httpTarget(({ method, url, headers, body }, response) => {
     if (url === '/login') response.setHeader('Set-Cookie', 'sid=7; Path=/')
     if (url === '/users/') response.statusCode = 201
@@ -35,7 +31,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await pool.stop()
   await target.stop()
-  await rm(cacheDir, { recursive: true, force: true })
 })
 
 const clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
