@@ -236,33 +236,49 @@ describe('limits', () => {
 
 describe('a way to a database', () => {
   const unreachable = {
-    name: 'x',
     type: 'postgres',
     config: { host: '127.0.0.1', port: 1, user: 'u', password: 'S3cret-word' },
   }
 
-  async function told(entries: readonly object[], limits = {}): Promise<string> {
-    const scripts = await givenScripts(pool, entries, limits)
-    const { end, log } = await scripts.setup(`db.x.execute('select 1')`)
+  /** What a script hears of each of them. */
+  async function toldOf(entries: readonly object[], limits = {}): Promise<readonly string[]> {
+    const scripts = await givenScripts(
+      pool,
+      entries.map((each, nth) => ({ ...each, name: `x${nth}` })),
+      limits,
+    )
+    const messages: string[] = []
+    for (const nth of entries.keys()) {
+      const { end, log } = await scripts.setup(`db.x${nth}.execute('select 1')`)
+      expect(end).toMatchObject({ kind: 'error', type: 'DatabaseError' })
+      expect(JSON.stringify([end, log])).not.toContain('S3cret-word')
+      messages.push((end as { message: string }).message)
+    }
     await scripts.close()
-    expect(end).toMatchObject({ kind: 'error', type: 'DatabaseError' })
-    expect(JSON.stringify([end, log])).not.toContain('S3cret-word')
-    return (end as { message: string }).message
+    return messages
   }
+  const told = async (entry: object, limits = {}): Promise<string> => (await toldOf([entry], limits))[0] ?? ''
 
   test('that leads nowhere is told in words', async () => {
-    expect(await told([unreachable])).toMatch(/^连接被拒绝：/)
-    expect(await told([{ ...unreachable, type: 'mysql' }])).toMatch(/^\(2003, '连接被拒绝：/)
     const config = { ...unreachable.config, host: 'nowhere.invalid' }
-    expect(await told([{ ...unreachable, config }])).toMatch(/^域名解析失败：/)
-    expect(await told([{ ...unreachable, config: { ...config, port: 'x' } }])).toBe(
-      '数据库 x 的配置有误：config.port 必须是 1 到 65535 的整数',
-    )
+    expect(
+      await toldOf([
+        unreachable,
+        { ...unreachable, type: 'mysql' },
+        { ...unreachable, config },
+        { ...unreachable, config: { ...config, port: 'x' } },
+      ]),
+    ).toEqual([
+      expect.stringMatching(/^连接被拒绝：/),
+      expect.stringMatching(/^\(2003, '连接被拒绝：/),
+      expect.stringMatching(/^域名解析失败：/),
+      '数据库 x3 的配置有误：config.port 必须是 1 到 65535 的整数',
+    ])
   }, 60_000)
 
   test('with a wrong password is told by the server', async () => {
     const config = { ...entry.config, password: 'S3cret-word' }
-    expect(await told([{ name: 'x', type: 'postgres', config }])).toMatch(/password authentication failed/)
+    expect(await told({ type: 'postgres', config })).toMatch(/password authentication failed/)
   }, 60_000)
 
   test.each(['postgres', 'mysql'])(
@@ -271,8 +287,8 @@ describe('a way to a database', () => {
       const silent = createServer((socket) => socket.resume())
       await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
       const config = { ...unreachable.config, port: (silent.address() as AddressInfo).port }
-      expect(await told([{ ...unreachable, type, config }], { connectMs: 200 })).toContain(
-        '连接数据库 x 超过 0.2 秒的时间限制',
+      expect(await told({ ...unreachable, type, config }, { connectMs: 200 })).toContain(
+        '连接数据库 x0 超过 0.2 秒的时间限制',
       )
       await new Promise((resolve) => silent.close(resolve))
     },
@@ -289,11 +305,10 @@ describe('a way to a database', () => {
       })
       await new Promise<void>((resolve) => server.listen(0, resolve))
       const { port } = server.address() as AddressInfo
-      for (const host of ['127.0.0.1', '[::1]', '::ffff:127.0.0.1', 'localhost', '2130706433', '0x7f.1', '0.0.0.0']) {
-        const config = { ...unreachable.config, host, port }
-        expect(await told([{ ...unreachable, type, config }], { deny: '127.0.0.0/8,::1' })).toMatch(
-          /被禁止访问\(TARGET_DENY\)|域名解析失败/,
-        )
+      const hosts = ['127.0.0.1', '[::1]', '::ffff:127.0.0.1', 'localhost', '2130706433', '0x7f.1', '0.0.0.0']
+      const entries = hosts.map((host) => ({ ...unreachable, type, config: { ...unreachable.config, host, port } }))
+      for (const message of await toldOf(entries, { deny: '127.0.0.0/8,::1' })) {
+        expect(message).toMatch(/被禁止访问\(TARGET_DENY\)|域名解析失败/)
       }
       expect(connections).toBe(0)
       await new Promise((resolve) => server.close(resolve))
@@ -318,7 +333,7 @@ describe('a way to a database', () => {
     const { port } = listening.address() as AddressInfo
     process.env['PGPASSWORD'] = 'of-the-platform'
     try {
-      await told([{ ...unreachable, config: { host: '127.0.0.1', port, user: 'u' } }])
+      await told({ ...unreachable, config: { host: '127.0.0.1', port, user: 'u' } })
     } finally {
       delete process.env['PGPASSWORD']
     }
