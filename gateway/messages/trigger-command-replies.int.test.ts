@@ -6,6 +6,8 @@ import { Refused } from '../../platform/message-log/refused.ts'
 import { createTriggerCommands } from '../../services/trigger-commands/trigger-commands.ts'
 import { type CommandDesk, openCommandDesk } from '../../test/support/command-desk.ts'
 import { commandGateways } from '../../test/support/command-gateways.ts'
+import { quiet } from '../../test/support/quiet.ts'
+import { until } from '../../test/support/until.ts'
 
 /** What is told of commands, and what is not: over a message log in memory, with all of the platform behind it but the runner. */
 
@@ -124,6 +126,24 @@ describe('a reply that its topic refuses for good', () => {
 const unsaved = (request: object) => ({
   env: desk.world.env,
   cases: { title: 't', interface: { method: 'get', url: '/' }, request },
+})
+
+test('a gateway that goes down while the message log is away complains of nothing; one that stays says why it waits', async () => {
+  const told: string[] = []
+  const away = Promise.withResolvers<never>()
+  away.promise.catch(() => {})
+  const log = { ...quiet, warn: (_fields: object, words: string) => void told.push(words) }
+  const messages = { ...desk.ground.messages, publish: () => away.promise }
+  const leaving = consume({ messages, log })
+  const left = leaving.stop()
+  away.reject(new Error('the message log is stopped'))
+  await left
+  expect(told).toEqual([])
+
+  const staying = consume({ messages, log })
+  await until('it says so', () => told.length > 0)
+  await staying.stop()
+  expect(told).toEqual(['commands could not be consumed; it is tried again'])
 })
 
 test('what is wrong in 40,000 places is told in a few words, and kept so', async () => {

@@ -196,6 +196,8 @@ export function startTriggerCommands(deps: {
         await messages.publish(REPLIES_TOPIC, [])
         await messages.consume({ topic: COMMANDS_TOPIC, group: GROUP, from: 'start' }, handle, signal)
       } catch (error) {
+        // A message log that is away is stopped before its users when the process goes down.
+        if (signal.aborted) return
         log.warn({ err: error, topic: COMMANDS_TOPIC }, 'commands could not be consumed; it is tried again')
         await pause(AGAIN, signal)
       }
