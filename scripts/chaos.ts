@@ -40,7 +40,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function perform(part: Part, { rounds, seed, tally }: Pick<Chaos, 'rounds' | 'seed' | 'tally'>): Promise<void> {
-  const missing = part !== 'embedded' ? await withoutKafka() : undefined
+  const missing = part === 'distributed' ? await withoutKafka() : undefined
   if (missing !== undefined) return console.log(`chaos, ${part}: skipped, ${missing}`)
   const folder = await mkdtemp(join(tmpdir(), 'testledger-chaos-'))
   console.log(`chaos, ${part}: ${rounds} rounds, CHAOS_SEED=${seed}, data and logs in ${folder}`)

@@ -8,7 +8,7 @@ export async function jest(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Totals> {
-  const workers = `--maxWorkers=${Math.max(2, availableParallelism())}`
+  const workers = `--maxWorkers=${availableParallelism() + 1}`
   const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', workers, ...args], {
     stdio: ['inherit', 'inherit', 'pipe'],
     env: { ...process.env, ...environment, NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
