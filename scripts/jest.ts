@@ -3,13 +3,16 @@ import { availableParallelism } from 'node:os'
 
 export type Totals = Readonly<{ passed: number; failed: number; skipped: number }>
 
-/** Runs jest; what it sums up at its end is read off what it prints, which goes on to the terminal. */
+/**
+ * Runs jest; what it sums up at its end is read off what it prints, which goes on to the terminal. Test files wait for other processes
+ * much of their time: one more than there are processors goes side by side unless `workers` says how many.
+ */
 export async function jest(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  workers = availableParallelism() + 1,
 ): Promise<Totals> {
-  const workers = `--maxWorkers=${availableParallelism() + 1}`
-  const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', workers, ...args], {
+  const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', `--maxWorkers=${workers}`, ...args], {
     stdio: ['inherit', 'inherit', 'pipe'],
     env: { ...process.env, ...environment, NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
   })
