@@ -1,4 +1,5 @@
 import type { Sql } from '../platform/sql.ts'
+import { OWN_LOCK } from './engine/locks.ts'
 
 /**
  * Which of these projections nobody feeds, in the version that is live: no process holds the lock under which `engine/term.ts` leads
@@ -14,7 +15,7 @@ export async function unfedProjections(sql: Sql, names: readonly string[]): Prom
        where locktype = 'advisory' and granted and objsubid = 1
          and database = (select oid from pg_database where datname = current_database())
          and (classid::bigint << 32 | objid::bigint)
-           = hashtextextended('projector of ' || name || '@' || version || ' alone', 0)
+           = ${OWN_LOCK}
      ) order by name`,
     [names],
   )

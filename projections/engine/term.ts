@@ -1,11 +1,11 @@
 import type { Position, Recorded } from '../../contracts/core.ts'
 import type { Bell } from '../../platform/bell.ts'
-import type { Lock } from '../../platform/leader.ts'
 import type { Session } from '../../platform/sql.ts'
 import type { Projection } from '../port.ts'
 import { generationsOf, namesAndVersions, recordStop } from './checkpoints.ts'
 import { abandon, dropRetired, startBuilding, switchTo } from './generations.ts'
 import { Lane, type LaneOptions, reasonOf } from './lane.ts'
+import { OWN_LOCK } from './locks.ts'
 import { Member } from './member.ts'
 
 export type TermOptions = Omit<LaneOptions, 'events'> &
@@ -23,12 +23,6 @@ export type TermOptions = Omit<LaneOptions, 'events'> &
     progressed(): void
     switched(member: Member): void
   }>
-
-/** What a projector of exactly these projections, in these versions, must hold before it feeds any of them. */
-export function setLock(projections: readonly Projection[]): Lock {
-  const set = projections.map(({ name, version }) => `${name}@${version}`).toSorted()
-  return { name: 'projector', key: `projector of ${set.join(' ')}` }
-}
 
 type Led = { live: Member; building: Member | undefined }
 
@@ -97,7 +91,7 @@ export class Term {
     const missing = projections.filter(({ name }) => !this.led.has(name))
     if (missing.length === 0) return
     const rows = await session.query<{ name: string; held: boolean }>(
-      `select name, pg_try_advisory_lock(hashtextextended('projector of ' || name || '@' || version || ' alone', 0)) as held
+      `select name, pg_try_advisory_lock(${OWN_LOCK}) as held
        from unnest($1::text[], $2::integer[]) as m (name, version)`,
       namesAndVersions(missing),
     )
