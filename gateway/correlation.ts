@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { holdsToken } from './messages/secrecy.ts'
+import { holdsToken } from './secrecy.ts'
 
 /**
  * What goes with everything that is done for one request: the first of these that may be it, else one of our own. It is kept in events

@@ -11,7 +11,7 @@ import {
 import type { Message } from '../../platform/message-log/port.ts'
 import { decodeBody, type Fields } from '../rest/body.ts'
 import { integer, jsonObject, oneOf, validate } from '../rest/schema.ts'
-import { holdsToken } from './secrecy.ts'
+import { holdsToken } from '../secrecy.ts'
 
 /** A command as it came: `content` is all of it but id and token, as JSON. */
 export type Delivered = Readonly<{ id: string; token: string | undefined; content: string }>

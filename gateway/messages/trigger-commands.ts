@@ -28,8 +28,8 @@ import { correlationIdOf } from '../correlation.ts'
 import { Refusal, type RefusalCode, refusalOf } from '../rest/dialects.ts'
 import { commandIdOf } from '../rest/context.ts'
 import type { KeyOf, Route, User } from '../rest/route.ts'
+import { holdsToken, withoutTokens } from '../secrecy.ts'
 import { type Delivered, readContent, readDelivered, tracesOf, Unreadable } from './command.ts'
-import { holdsToken, withoutTokens } from './secrecy.ts'
 import { cancelledIn, carryOut, routeOf } from './triggers.ts'
 
 /** Gateways share the commands. */

@@ -1,5 +1,5 @@
-import { API_TOKEN_PREFIX } from '../../services/access/api-tokens.ts'
-import type { RefusedOutcome } from '../../services/trigger-commands/outcomes.ts'
+import { API_TOKEN_PREFIX } from '../services/access/api-tokens.ts'
+import type { RefusedOutcome } from '../services/trigger-commands/outcomes.ts'
 
 /** Of anybody: what looks like a token may be one. */
 const API_TOKENS = new RegExp(`${API_TOKEN_PREFIX}\\d+_[\\w-]{43}`, 'g')
