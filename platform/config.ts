@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
+import { ipRange } from './ip-ranges.ts'
 import { LOG_LEVELS } from './logger.ts'
 import { eventStoreUrlFault, isPostgresUrl } from './server-urls.ts'
 
@@ -48,7 +49,7 @@ const list =
     return items.every(fits) ? items : new Wrong(expected)
   }
 
-const isRange = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)
+const isRange = (text: string): boolean => ipRange(text) !== undefined
 
 function isOrigin(text: string): boolean {
   return text === '*' || (URL.canParse(text) && new URL(text).origin === text)

@@ -1,6 +1,7 @@
 import type { Config, Role } from '../../platform/config.ts'
 import { esdbAddress } from '../../platform/event-store/esdb/address.ts'
 import type { EventStore } from '../../platform/event-store/port.ts'
+import { kafkaServer } from '../../platform/message-log/kafka/address.ts'
 import type { MessageLog } from '../../platform/message-log/port.ts'
 import type { Database } from '../../platform/sql.ts'
 import { Unavailable } from '../../platform/unavailable.ts'
@@ -51,7 +52,7 @@ export function probesOf(deps: {
 function serversOf({ eventStoreUrl, kafka }: Pick<Config, 'eventStoreUrl' | 'kafka'>) {
   return {
     eventStore: eventStoreUrl === undefined ? undefined : esdbAddress(eventStoreUrl).server,
-    messageLog: kafka && `Kafka at ${kafka.brokers.join(', ')}`,
+    messageLog: kafka && kafkaServer(kafka),
   }
 }
 

@@ -3,6 +3,7 @@ import type { KafkaConfig } from '../config.ts'
 import type { Log } from '../log.ts'
 import { pause } from '../pause.ts'
 import { Unavailable } from '../unavailable.ts'
+import { kafkaServer } from './kafka/address.ts'
 import { clientLog } from './kafka/client-log.ts'
 import { unpackEverything } from './kafka/codecs.ts'
 import { createDeadLetters } from './kafka/dead-letters.ts'
@@ -44,7 +45,7 @@ export function createKafkaMessageLog(
 ): MessageLog & { stop(): Promise<void> } {
   stopIdlePolling()
   unpackEverything()
-  const server = `Kafka at ${config.brokers.join(', ')}`
+  const server = kafkaServer(config)
   const logCreator = clientLog(log)
 
   const open: OpenLink = async ({ connect, request, retry }, others = 0) => {
